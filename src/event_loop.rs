@@ -1,0 +1,545 @@
+//! The event loop.
+//!
+//! It is [`Core::run`], and it fits on a screen: poll what is ready, fire the timers that are due,
+//! and when there is nothing to do, park the thread until there is. Everything else here is how one
+//! gets in and out.
+//!
+//! ```text
+//!  spawn ──1──▶ READY ──2──▶ POLLING ──3──▶ DONE       1 Core::spawn           2 Core::run takes the batch
+//!                ▲             │   │                   3 Tasks::finish wakes whoever awaits the handle
+//!                │             │   └──4──▶ READY       4 it woke itself during the poll
+//!                └──6── WAITING ◀──5──                 5 Pending: its waker is with a timer, a task, a thread ...
+//!                          └──7──▶ STUCK               6 Ticket::wake: its number goes on the queue, once
+//!                                                      7 Core::rest: nobody kept the waker
+//! ```
+//!
+//! Why in turns, and not one long queue? A task that wakes itself goes to the *next* turn, and
+//! timers fire between turns. So a task that yields for ever starves nobody (I8).
+//!
+//! The functions that users call (`spawn`, `sleep`, `now`) take no loop as an argument. They find
+//! the one that runs on their thread in `CURRENT`, as in tokio and asyncio. A thread runs one loop
+//! at a time.
+//!
+//! What always holds: the loop holds none of its own borrows while it runs code that it does not
+//! know, which is polls, wakers, destructors and the observer.
+//!
+//! Read next: `sleep.rs`, the first future on top of it.
+
+use crate::clock::{Clock, nanos};
+use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy};
+use crate::ready_queue::ReadyQueue;
+use crate::stuck;
+use crate::task::{JoinError, JoinHandle, Stage, Tasks};
+use crate::timer_wheel::{TimerKey, TimerWheel};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, IntoFuture};
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// The root future's number. It has the first slot of the table, but lives on the stack of
+/// `block_on`.
+const ROOT: u32 = 0;
+
+/// How long nothing may happen before the loop says that this is strange.
+const SUSPICIOUS_REST: Duration = Duration::from_secs(1);
+
+type Panic = Box<dyn Any + Send>;
+
+thread_local! {
+    /// The loop that runs on this thread. `ManuallyDrop`, because a thread-local that needs no
+    /// destructor can be used to the very end of its thread, in the destructors of others too.
+    /// [`Entered`] empties it.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Core>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn current() -> Option<Rc<Core>> {
+    CURRENT.with_borrow(|current| current.as_ref().map(Rc::clone))
+}
+
+/// All that a running loop consists of.
+pub(crate) struct Core {
+    pub(crate) clock: Clock,
+    pub(crate) timers: RefCell<TimerWheel<Waker>>,
+    pub(crate) tasks: Rc<Tasks>,
+    ready: ReadyQueue,
+    /// The task that is being polled, and the sleep that was found pending in this poll.
+    running: Cell<Option<TaskId>>,
+    pub(crate) pending: Cell<Option<&'static Location<'static>>>,
+    is_firing: Cell<bool>,
+    teller: Teller,
+    /// The innermost label around what is being polled, and how many futures were given a number.
+    /// For events.
+    pub(crate) label: RefCell<Option<Arc<str>>>,
+    pub(crate) labelled: Cell<u64>,
+}
+
+impl Core {
+    /// The event loop: polls the ready batch, fires the timers that are due, parks. Until the root
+    /// future is done.
+    fn run<F: Future>(&self, mut root: Pin<&mut F>, unpark: &Waker) -> F::Output {
+        let mut batch = Vec::new();
+        let mut due = Vec::new();
+        loop {
+            self.ready.take_batch(&mut batch);
+            self.tell(|| EventKind::TurnStarted { ready: batch.len() });
+            while let Some(number) = batch.pop() {
+                if number != ROOT {
+                    self.poll_task(number);
+                } else if let Poll::Ready(output) = self.poll_root(root.as_mut()) {
+                    return output;
+                }
+                self.pass_on_panic();
+            }
+            let now = self.fire_due_timers(&mut due);
+            self.pass_on_panic();
+            if !self.ready.has_ready() {
+                self.park(now, unpark);
+            }
+        }
+    }
+
+    fn poll_root<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
+        let polled = self.poll(ROOT, TaskId(0), |cx| root.poll(cx));
+        self.tasks.table.borrow_mut()[ROOT].pending = self.pending.take();
+        polled.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn poll_task(&self, number: u32) {
+        let Some((mut job, id)) = self.tasks.start_poll(number) else {
+            // It woke itself in its last poll, so its number was still here.
+            self.ready.vacate(number);
+            return self.tasks.dequeued(number);
+        };
+        let outcome = match self.poll(number, id, |cx| job.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => return self.tasks.wait(number, job, self.pending.take()),
+            Ok(Poll::Ready(output)) => catch(|| drop(job)).map(|()| output),
+            Err(panic) => {
+                // A second panic, from a destructor, has nobody left to go to.
+                let _ = catch(|| drop(job));
+                Err(panic)
+            }
+        };
+        let is_queued = self.ready.is_queued(number);
+        if !is_queued {
+            self.ready.vacate(number);
+        }
+        self.finish(
+            number,
+            outcome.map_err(|panic| JoinError::panicked(id, panic)),
+            is_queued,
+        );
+    }
+
+    /// Polls one task, root or not: what happens around every poll.
+    fn poll<T>(
+        &self,
+        number: u32,
+        task: TaskId,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Poll<T>, Panic> {
+        self.tell(|| EventKind::PollStarted { task });
+        self.running.set(Some(task));
+        self.pending.set(None);
+        let polled = self.ready.poll(number, |cx| catch(|| poll(cx)));
+        if self.teller.is_heard() {
+            let outcome = match &polled {
+                Ok(Poll::Pending) => Outcome::Pending,
+                Ok(Poll::Ready(_)) => Outcome::Ready,
+                Err(_) => Outcome::Panicked,
+            };
+            self.tell(|| EventKind::PollEnded { task, outcome });
+            if outcome == Outcome::Pending && self.ready.is_lost(number) {
+                self.tell(|| EventKind::WakerLost { task });
+            }
+        }
+        polled
+    }
+
+    /// The end of a task: the handle gets what came of it, and whoever awaits the handle is woken.
+    fn finish(&self, number: u32, outcome: Result<Box<dyn Any>, JoinError>, is_queued: bool) {
+        let (waiter, unwanted) = self.tasks.finish(number, outcome, is_queued);
+        // The output of a detached task. If its destructor panics, there is nobody to tell.
+        let _ = catch(|| drop(unwanted));
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
+    /// Wakes whoever sleeps no longer. Gives the time, if it had to look at the clock.
+    fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) -> u64 {
+        if self.timers.borrow().is_empty() {
+            return 0;
+        }
+        let now = nanos(self.clock.elapsed()).unwrap_or(u64::MAX);
+        self.timers
+            .borrow_mut()
+            .expire(now, |key, waker| due.push((key, waker)));
+        self.is_firing.set(true);
+        for (key, waker) in due.drain(..) {
+            self.tell(|| EventKind::TimerFired {
+                timer: key.0.serial,
+            });
+            waker.wake();
+        }
+        self.is_firing.set(false);
+        now
+    }
+
+    /// Nothing is ready: waits until the next deadline, or for a wake from elsewhere (I9).
+    fn park(&self, now: u64, unpark: &Waker) {
+        let Some(until) = self.timers.borrow().next_deadline() else {
+            return self.rest(unpark);
+        };
+        // Nobody can wake us between this line and the park unseen: they find `unpark`, and its
+        // token ends the park at once.
+        if self.ready.rest(unpark) {
+            self.tell(|| EventKind::Parked {
+                until: Some(Duration::from_nanos(until)),
+            });
+            self.clock.park(now, Some(until));
+            self.tell(|| EventKind::Unparked);
+        }
+    }
+
+    /// No timer either: only another thread can end this. If none can, says so (I13).
+    fn rest(&self, unpark: &Waker) {
+        if !self.ready.rest(unpark) {
+            return;
+        }
+        self.tell(|| EventKind::Parked { until: None });
+        let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.tasks, &self.ready);
+        if !is_stuck() && self.is_quiet_for(SUSPICIOUS_REST) && !is_stuck() {
+            eprintln!("{}", stuck::report(&self.tasks, &self.ready));
+            while !self.ready.has_ready() {
+                thread::park();
+            }
+        }
+        if !self.ready.has_ready() && is_stuck() {
+            panic!("{}", stuck::report(&self.tasks, &self.ready));
+        }
+        self.tell(|| EventKind::Unparked);
+    }
+
+    /// Waits for a wake, but no longer than this. Whether none came.
+    fn is_quiet_for(&self, patience: Duration) -> bool {
+        let start = Instant::now();
+        while !self.ready.has_ready() {
+            match patience.checked_sub(start.elapsed()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// Seats a new task, and makes it ready.
+    fn spawn(&self, stage: Stage, at: &'static Location<'static>) -> u32 {
+        let (number, task) = self.tasks.insert(stage, at);
+        self.tell(|| EventKind::Spawned { task, at });
+        self.ready.add(number);
+        number
+    }
+
+    /// The end of the loop. Gives the first panic of a destructor, or the observer's.
+    fn close(&self) -> Result<(), Panic> {
+        let dropped = self.drop_tasks();
+        // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
+        // any more.
+        drop(self.timers.take());
+        self.ready.close();
+        match self.teller.take_panic() {
+            Some(panic) => dropped.and(Err(panic)),
+            None => dropped,
+        }
+    }
+
+    /// Drops every task that is left (I12). Gives the first panic of a destructor.
+    fn drop_tasks(&self) -> Result<(), Panic> {
+        let mut result = Ok(());
+        // Destructors may spawn: until there is nothing left to drop.
+        loop {
+            let waiting = self.tasks.waiting();
+            if waiting.is_empty() {
+                return result;
+            }
+            for number in waiting {
+                let Some((job, task)) = self.tasks.start_poll(number) else {
+                    continue;
+                };
+                let dropped = catch(|| drop(job));
+                self.tell(|| EventKind::TaskDropped { task });
+                result = result.and(dropped);
+                self.finish(number, Err(JoinError::cancelled(task)), false);
+            }
+        }
+    }
+
+    /// The task that is being polled. What runs between polls counts as the root's.
+    pub(crate) fn running(&self) -> TaskId {
+        self.running.get().unwrap_or(TaskId(0))
+    }
+
+    /// Tells the observer, if there is one. The event is not even made if there is none.
+    pub(crate) fn tell(&self, kind: impl FnOnce() -> EventKind) {
+        if self.teller.is_heard() {
+            self.teller.tell(Event {
+                time: self.clock.elapsed(),
+                kind: kind(),
+            });
+        }
+    }
+
+    /// A panic of the observer leaves through `block_on`, and not through the poll that it was told
+    /// of.
+    fn pass_on_panic(&self) {
+        self.running.set(None);
+        if self.teller.is_heard()
+            && let Some(panic) = self.teller.take_panic()
+        {
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// Told by the ready queue, on the loop's thread, of each number that arrives by a wake.
+fn tell_woken(number: u32) {
+    let Some(core) = current() else { return };
+    let Some(task) = core.tasks.id(number) else {
+        return;
+    };
+    core.tell(|| {
+        let by = match core.running.get() {
+            _ if core.ready.is_collecting() => WokenBy::Outside,
+            Some(waker) => WokenBy::Task(waker),
+            None if core.is_firing.get() => WokenBy::Timer,
+            None => WokenBy::Outside,
+        };
+        EventKind::Woken { task, by }
+    });
+}
+
+fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(work))
+}
+
+/// Wakes the loop itself.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// While this is alive, its loop is the thread's loop.
+struct Entered;
+
+impl Entered {
+    #[track_caller]
+    fn new(core: &Rc<Core>) -> Self {
+        assert!(
+            current().is_none(),
+            "block_on inside a running event loop would stop that loop: use `.await` or `spawn` instead"
+        );
+        CURRENT.set(ManuallyDrop::new(Some(Rc::clone(core))));
+        Entered
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        drop(ManuallyDrop::into_inner(
+            CURRENT.replace(ManuallyDrop::new(None)),
+        ));
+    }
+}
+
+/// An event loop, about to run a future: [`block_on`] and [`simulate`] with more to choose.
+///
+/// It belongs to one thread, and ends with its future. As asyncio's `Runner`, or tokio's
+/// `LocalRuntime`.
+#[must_use = "an event loop does nothing until `block_on`"]
+pub struct EventLoop {
+    is_simulated: bool,
+    observer: Option<Observer>,
+}
+
+impl EventLoop {
+    /// A loop on the real clock.
+    pub fn new() -> Self {
+        EventLoop {
+            is_simulated: false,
+            observer: None,
+        }
+    }
+
+    /// A loop on a simulated clock: time stands still while anything can run, and jumps to the next
+    /// deadline when nothing can. See [`simulate`].
+    pub fn simulated() -> Self {
+        EventLoop {
+            is_simulated: true,
+            observer: None,
+        }
+    }
+
+    /// Tells `observer` all that the loop does, as it does it. A second observer takes the first
+    /// one's place.
+    ///
+    /// The observer may [`spawn`], ask [`now`](crate::now) and call wakers: events that it causes
+    /// itself are told when it has returned.
+    ///
+    /// # Panics
+    ///
+    /// If the observer panics, the panic leaves through [`block_on`](EventLoop::block_on).
+    ///
+    /// ```
+    /// use demitasse::{EventKind, EventLoop, sleep};
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    ///
+    /// let parks = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&parks);
+    /// EventLoop::simulated()
+    ///     .on_event(move |event| {
+    ///         if let EventKind::Parked { .. } = event.kind {
+    ///             count.set(count.get() + 1);
+    ///         }
+    ///     })
+    ///     .block_on(sleep(Duration::from_secs(1)));
+    /// assert_eq!(parks.get(), 1);
+    /// ```
+    pub fn on_event(mut self, observer: impl FnMut(&Event) + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Runs a future to its end on this thread, and meanwhile all tasks that it [`spawn`]s. The
+    /// loop ends with the future: tasks that are not done by then are dropped.
+    ///
+    /// # Panics
+    ///
+    /// - Inside a running event loop.
+    /// - If the future panics, or the destructor of a task that is dropped at the end, or the
+    ///   observer: with their panic.
+    /// - If the loop is stuck for ever: with a report that begins with `stuck:` and says which task
+    ///   waits for what.
+    #[track_caller]
+    pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
+        let on_wake = self.observer.as_ref().map(|_| tell_woken as fn(u32));
+        let core = Rc::new(Core {
+            clock: Clock::new(self.is_simulated),
+            timers: RefCell::default(),
+            tasks: Rc::default(),
+            ready: ReadyQueue::new(on_wake),
+            running: Cell::default(),
+            pending: Cell::default(),
+            is_firing: Cell::default(),
+            teller: Teller::new(self.observer),
+            label: RefCell::default(),
+            labelled: Cell::default(),
+        });
+        let _entered = Entered::new(&core);
+        let _home = core.ready.come_home();
+        core.spawn(Stage::Polling, Location::caller());
+
+        let unpark = Waker::from(Arc::new(Unpark(thread::current())));
+        let output = catch(|| core.run(pin!(future.into_future()), &unpark));
+        let dropped = catch(|| core.close()).flatten();
+        match (output, dropped) {
+            (Ok(output), Ok(())) => output,
+            (Err(panic), _) => resume_unwind(panic),
+            (Ok(output), Err(panic)) => {
+                let _ = catch(|| drop(output));
+                resume_unwind(panic)
+            }
+        }
+    }
+}
+
+impl Default for EventLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs a future to its end on this thread, on a new event loop with the real clock.
+///
+/// The same as [`EventLoop::new()`]`.block_on(future)`: see [`EventLoop::block_on`] for what ends
+/// with it, and when it panics. As asyncio's `run`.
+///
+/// ```
+/// let four = demitasse::block_on(async { 2 + 2 });
+/// assert_eq!(four, 4);
+/// ```
+#[track_caller]
+pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    EventLoop::new().block_on(future)
+}
+
+/// Runs a future to its end on a new event loop with a simulated clock: waiting takes no time.
+///
+/// Time stands still while anything is ready, and jumps to the next deadline when nothing is. So an
+/// hour of sleeping is over at once, and the same program does the same, run after run. As tokio's
+/// `start_paused`.
+///
+/// # Panics
+///
+/// As [`EventLoop::block_on`]. On this clock a loop is stuck as soon as nothing is ready and no
+/// timer is set.
+///
+/// ```
+/// use demitasse::{now, simulate, sleep};
+/// use std::time::Duration;
+///
+/// let passed = simulate(async {
+///     let start = now();
+///     sleep(Duration::from_secs(3600)).await;
+///     now() - start
+/// });
+/// assert_eq!(passed, Duration::from_secs(3600));
+/// ```
+#[track_caller]
+pub fn simulate<F: IntoFuture>(future: F) -> F::Output {
+    EventLoop::simulated().block_on(future)
+}
+
+/// Starts a task on the running loop: a future that makes progress by itself, whether or not
+/// anybody awaits it.
+///
+/// The task is polled for the first time in the next turn of the loop. It needs not be `Send`: it
+/// never leaves the thread. As asyncio's `create_task`, or tokio's `spawn_local`.
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// ```
+/// use demitasse::{simulate, sleep, spawn};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let brewing = spawn(async {
+///         sleep(Duration::from_secs(25)).await;
+///         "espresso"
+///     });
+///     // Here one can take the next order.
+///     assert_eq!(brewing.await.unwrap(), "espresso");
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    let Some(core) = current() else {
+        panic!(
+            "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
+        );
+    };
+    let number = core.spawn(Stage::Waiting(Box::pin(future)), Location::caller());
+    JoinHandle::new(&core.tasks, number)
+}

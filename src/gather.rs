@@ -1,0 +1,142 @@
+//! Many futures in one: `asyncio.gather`.
+//!
+//! A gather is a small event loop inside a task. It has the same [`ReadyQueue`] as the loop: each
+//! child has a number and a waker of its own, and only the children that were woken are polled
+//! (I10). The obvious way, to poll every child at every wake, costs n² polls for n children that
+//! are woken one by one: 501,500 of them for a thousand, instead of 2,000.
+//!
+//! The one difference: a loop that has nothing to do parks its thread. A gather must not, because
+//! its thread is not its own. It says "wake my parent when one of mine is woken" and returns
+//! `Pending`.
+//!
+//! It knows nothing of the loop, so it runs under any executor, and on many threads where its
+//! children may.
+//!
+//! What always holds:
+//! - a child is dropped as soon as it is done. Its output waits for the others;
+//! - if every child that is left kept no waker, the gather keeps none of its parent's: it is lost
+//!   itself, and the loop can prove it (I13).
+//!
+//! Read next: `instrument.rs`, and then you have read it all.
+
+use crate::ready_queue::ReadyQueue;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Runs many futures at once, in one task, and gives all their outputs in the order in which they
+/// were given.
+///
+/// It is ready when all are; of no futures, at once. Dropping it drops them. As `asyncio.gather`,
+/// or `join_all` of the futures crate. It works under any executor.
+///
+/// The futures take turns on one thread: while one waits, another runs. They do not run in
+/// parallel.
+///
+/// # Panics
+///
+/// If one of them panics. And when it is polled again after it gave its result.
+///
+/// ```
+/// use demitasse::{gather, simulate, sleep};
+/// use std::time::Duration;
+///
+/// async fn fetch(endpoint: &str, seconds: u64) -> String {
+///     sleep(Duration::from_secs(seconds)).await;
+///     format!("Data from {endpoint}")
+/// }
+///
+/// let data = simulate(gather([fetch("Endpoint A", 3), fetch("Endpoint B", 1)]));
+/// assert_eq!(data, ["Data from Endpoint A", "Data from Endpoint B"]);
+/// ```
+pub fn gather<I>(futures: I) -> Gather<<I::Item as IntoFuture>::IntoFuture>
+where
+    I: IntoIterator,
+    I::Item: IntoFuture,
+{
+    let children: Vec<_> = futures
+        .into_iter()
+        .map(|future| Some(Box::pin(future.into_future())))
+        .collect();
+    let outputs = children.iter().map(|_| None).collect();
+    let queue = ReadyQueue::new(None);
+    for number in 0..children.len() {
+        queue.add(u32::try_from(number).expect("fewer than four billion futures"));
+    }
+    Gather {
+        left: children.len(),
+        lost: 0,
+        is_done: false,
+        children,
+        outputs,
+        queue,
+        batch: Vec::new(),
+    }
+}
+
+/// A future of many outputs. Made by [`gather`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Gather<F: Future> {
+    queue: ReadyQueue,
+    children: Vec<Option<Pin<Box<F>>>>,
+    outputs: Vec<Option<F::Output>>,
+    /// How many children are not done, and how many of these can never be woken.
+    left: usize,
+    lost: usize,
+    is_done: bool,
+    batch: Vec<u32>,
+}
+
+impl<F: Future> Future for Gather<F> {
+    type Output = Vec<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        assert!(
+            !this.is_done,
+            "this gather has given its result already: do not poll it again"
+        );
+        let home = this.queue.come_home();
+        this.queue.take_batch(&mut this.batch);
+        while let Some(number) = this.batch.pop() {
+            let index = number as usize;
+            // A child may wake itself in the very poll in which it is done.
+            let Some(child) = &mut this.children[index] else {
+                continue;
+            };
+            match this.queue.poll(number, |cx| child.as_mut().poll(cx)) {
+                Poll::Ready(output) => {
+                    this.outputs[index] = Some(output);
+                    this.left -= 1;
+                    this.children[index] = None;
+                }
+                Poll::Pending if this.queue.is_lost(number) => this.lost += 1,
+                Poll::Pending => {}
+            }
+        }
+        drop(home);
+        if this.left == 0 {
+            this.is_done = true;
+            return Poll::Ready(this.outputs.drain(..).flatten().collect());
+        }
+        if this.left == this.lost {
+            this.queue.forget_consumer();
+        } else if !this.queue.rest(cx.waker()) {
+            // Some are ready again. The other tasks come first.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+// The children are boxed, so the gather itself may move.
+impl<F: Future> Unpin for Gather<F> {}
+
+impl<F: Future> fmt::Debug for Gather<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! Names for futures, so that pictures of a run can say "Endpoint A" and not "future 7".
+//!
+//! A wrapper that tells the observer when its future is polled, what it answers, and when it is
+//! dropped. Where nobody listens, it costs one test a poll. tracing's `Instrument` is the same
+//! idea.
+//!
+//! Read next: `docs/`, or the binary: `main.rs`, `demo/`, `view/`.
+
+use crate::event::{EventKind, TaskId};
+use crate::event_loop::{Core, current};
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Names a future in the loop's events, and in its report when it is stuck. It changes nothing
+/// else.
+///
+/// ```
+/// use demitasse::{gather, instrument, simulate, sleep};
+/// use std::time::Duration;
+///
+/// let wait = |name| instrument(name, sleep(Duration::from_secs(1)));
+/// simulate(gather([wait("Endpoint A"), wait("Endpoint B")]));
+/// ```
+pub fn instrument<F: IntoFuture>(
+    label: impl Into<Arc<str>>,
+    future: F,
+) -> Instrumented<F::IntoFuture> {
+    Instrumented {
+        label: label.into(),
+        future: Box::pin(future.into_future()),
+        number: None,
+        is_done: false,
+    }
+}
+
+/// A future with a label. Made by [`instrument`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Instrumented<F> {
+    label: Arc<str>,
+    future: Pin<Box<F>>,
+    /// Its number in the events, from its first poll on.
+    number: Option<u64>,
+    is_done: bool,
+}
+
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let Some(core) = current() else {
+            return this.future.as_mut().poll(cx);
+        };
+        let task = core.running();
+        let number = *this.number.get_or_insert_with(|| core.number_a_future());
+        core.tell(|| EventKind::FuturePollStarted {
+            task,
+            future: number,
+            label: Arc::clone(&this.label),
+        });
+        let label = Label::enter(&core, task, &this.label);
+        let polled = this.future.as_mut().poll(cx);
+        drop(label);
+        this.is_done = polled.is_ready();
+        core.tell(|| EventKind::FuturePollEnded {
+            task,
+            future: number,
+            ready: this.is_done,
+        });
+        polled
+    }
+}
+
+impl<F> Drop for Instrumented<F> {
+    fn drop(&mut self) {
+        if let (Some(future), false, Some(core)) = (self.number, self.is_done, current()) {
+            core.tell(|| EventKind::FutureDropped { future });
+        }
+    }
+}
+
+impl<F> fmt::Debug for Instrumented<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instrumented")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
+/// While this is alive, a label is the innermost one around what is being polled.
+struct Label<'a> {
+    core: &'a Core,
+    outer: Option<Arc<str>>,
+}
+
+impl<'a> Label<'a> {
+    fn enter(core: &'a Core, task: TaskId, label: &Arc<str>) -> Self {
+        let outer = core.label.replace(Some(Arc::clone(label)));
+        if outer.is_none() {
+            core.tasks
+                .labels
+                .borrow_mut()
+                .entry(task)
+                .or_insert_with(|| Arc::clone(label));
+        }
+        Label { core, outer }
+    }
+}
+
+impl Drop for Label<'_> {
+    fn drop(&mut self) {
+        self.core.label.replace(self.outer.take());
+    }
+}
+
+impl Core {
+    fn number_a_future(&self) -> u64 {
+        self.labelled.replace(self.labelled.get() + 1)
+    }
+}

@@ -1,0 +1,77 @@
+//! A small cup of async: a single-threaded async executor to read, run and extend.
+//!
+//! Two fetches that each wait three seconds take six seconds one after the other. On an event loop
+//! they take three, on one thread, because the first gives the thread back while it waits. This
+//! crate is such a loop, on `std` alone, small enough to be read in an afternoon:
+//!
+//! ```
+//! use demitasse::{gather, now, simulate, sleep};
+//! use std::time::Duration;
+//!
+//! async fn fetch(endpoint: &str) -> String {
+//!     sleep(Duration::from_secs(3)).await;
+//!     format!("Data from {endpoint}")
+//! }
+//!
+//! simulate(async {
+//!     let start = now();
+//!     let data = gather([fetch("Endpoint A"), fetch("Endpoint B")]).await;
+//!     assert_eq!(data, ["Data from Endpoint A", "Data from Endpoint B"]);
+//!     assert_eq!(now() - start, Duration::from_secs(3));
+//! });
+//! ```
+//!
+//! # The life of a wake-up
+//!
+//! 1. The loop polls a task, and lends it a [`Waker`](std::task::Waker): a shared pointer to the
+//!    task's number.
+//! 2. The task polls a [`Sleep`]. It is too early, so the sleep leaves a clone of the waker on the
+//!    [`TimerWheel`] and returns `Pending`. So does the task.
+//! 3. Nothing else is ready. The loop asks the wheel for the next deadline, and parks its thread
+//!    until then.
+//! 4. The thread runs again. The sleep's timer is due: the wheel hands the waker back, and the loop
+//!    calls it.
+//! 5. The waker puts the task's number on the ready queue. That is all that a waker does.
+//! 6. The loop takes the number off the queue, finds the task in its table and polls it. The sleep
+//!    is `Ready`.
+//!
+//! # The files, in reading order
+//!
+//! A file uses only files above it in this table.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `slab.rs` | one table of reusable slots |
+//! | `timer_wheel.rs` | which timer is due next? |
+//! | `clock.rs` | what time is it, and how does one wait? |
+//! | `ready_queue.rs` | who wants to be polled? The heart: wakers come from here |
+//! | `event.rs` | what the loop tells those who watch |
+//! | `task.rs` | a spawned future, its place in the table, its handle |
+//! | `stuck.rs` | what the loop says when it can never go on |
+//! | `event_loop.rs` | the loop: poll, fire, park |
+//! | `sleep.rs` | the simplest future that waits |
+//! | `yield_now.rs` | a future that lets others go first |
+//! | `gather.rs` | many futures in one, with a ready queue of its own |
+//! | `instrument.rs` | names for futures |
+
+mod clock;
+mod event;
+mod event_loop;
+mod gather;
+mod instrument;
+mod ready_queue;
+mod slab;
+mod sleep;
+mod stuck;
+mod task;
+mod timer_wheel;
+mod yield_now;
+
+pub use event::{Event, EventKind, Outcome, TaskId, WokenBy};
+pub use event_loop::{EventLoop, block_on, simulate, spawn};
+pub use gather::{Gather, gather};
+pub use instrument::{Instrumented, instrument};
+pub use sleep::{Sleep, block_for, now, sleep, sleep_until};
+pub use task::{JoinError, JoinHandle};
+pub use timer_wheel::{TimerKey, TimerWheel};
+pub use yield_now::{YieldNow, yield_now};

@@ -1,0 +1,356 @@
+//! Who wants to be polled? The heart of demitasse: the loop has one of these queues, and so has
+//! each `gather`.
+//!
+//! An event loop is a gather that parks; a gather is an event loop that returns `Pending`. Both own
+//! children, both poll only the children that were woken, and both must tell somebody when one is
+//! woken while they rest: the loop tells its thread (unpark), the gather tells its parent (wake).
+//! That is all this file does.
+//!
+//! Each child has a seat with a number, and a [`Ticket`] that bears the number. A [`Waker`] is a
+//! shared pointer to the ticket: **a waker never touches a future, it only puts a number on a
+//! queue.** So wakers can be `Send + Sync` and go to any thread, while the futures stay here and
+//! need to be neither.
+//!
+//! There are two ways to the queue:
+//!
+//! - **by hand**: while the owner runs on this thread, a wake from this thread puts the ticket on a
+//!   chain, newest first. Each ticket says which one comes behind it. No other thread touches the
+//!   chain, so plain loads and stores do, where a lock would cost a yield three times its time.
+//!   (They are atomics only because a waker must be `Sync`, and safe Rust does not take our word
+//!   for who calls it.)
+//! - **by mail**: any other wake goes to an inbox behind a mutex. The owner empties it when the
+//!   flag on it is up.
+//!
+//! What always holds:
+//! - **I1** a number is on the chain at most once, and in the inbox at most once. Wakes before the
+//!   next poll are one poll;
+//! - **I2** both marks are cleared just *before* the poll, so a wake that comes during the poll
+//!   counts;
+//! - **I3** a ticket whose child is gone stays marked for ever, so that late wakes do nothing;
+//! - **I9** whoever rests says first whom to wake, and looks again. See [`rest`](ReadyQueue::rest).
+//!
+//! Read next: `task.rs`, the loop's children.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+/// In `Ticket::next`: this ticket is not on the chain.
+const NOT_QUEUED: u32 = u32::MAX;
+/// In `Ticket::next` and `Shared::newest`: here the chain ends.
+const END: u32 = u32::MAX - 1;
+/// In `Shared::home`: the owner runs on no thread.
+const NOWHERE: usize = 0;
+
+pub(crate) struct ReadyQueue {
+    shared: Arc<Shared>,
+    seats: RefCell<Vec<Seat>>,
+    is_collecting: Cell<bool>,
+}
+
+/// What the tickets share with their queue.
+struct Shared {
+    /// The thread on which the owner runs now, or `NOWHERE`.
+    home: AtomicUsize,
+    /// The chain's newest number. Only the home thread reads and writes the chain.
+    newest: AtomicU32,
+    /// Up when the inbox may hold something.
+    mail: AtomicBool,
+    inbox: Mutex<Inbox>,
+    /// Told on the home thread of each number that a wake puts on the chain. For events.
+    on_wake: Option<fn(u32)>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    numbers: Vec<u32>,
+    /// Whom to wake when something arrives: set while the owner rests.
+    consumer: Option<Waker>,
+    closed: bool,
+}
+
+/// One child's place. The ticket's waker is made once and lent to every poll.
+struct Seat {
+    ticket: Arc<Ticket>,
+    waker: Waker,
+}
+
+struct Ticket {
+    number: u32,
+    /// The next older number on the chain, or `END`, or `NOT_QUEUED`.
+    next: AtomicU32,
+    /// Whether this number is in the inbox. Only read and written under its lock.
+    posted: AtomicBool,
+    queue: Arc<Shared>,
+}
+
+/// The clones of a ticket that its seat itself holds: `ticket` and `waker`.
+const OWN_CLONES: usize = 2;
+
+impl Wake for Ticket {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Only a thread itself writes its own name there, so "it is me" is never out of date.
+        if self.queue.home.load(Ordering::Relaxed) == this_thread() {
+            self.hand_over();
+        } else {
+            self.post();
+        }
+    }
+}
+
+impl Ticket {
+    fn is_queued(&self) -> bool {
+        self.next.load(Ordering::Relaxed) != NOT_QUEUED
+    }
+
+    /// A wake on the home thread.
+    fn hand_over(&self) {
+        if self.is_queued() {
+            return;
+        }
+        self.put_on_chain();
+        if let Some(on_wake) = self.queue.on_wake {
+            on_wake(self.number);
+        }
+    }
+
+    fn put_on_chain(&self) {
+        self.next
+            .store(self.queue.newest.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.queue.newest.store(self.number, Ordering::Relaxed);
+    }
+
+    /// Puts the number in the inbox, if it is not there, and wakes the owner if it rests.
+    fn post(&self) {
+        let mut inbox = self.queue.inbox();
+        if inbox.closed || self.posted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        inbox.numbers.push(self.number);
+        // `Release`, and `Acquire` where it is read: what this thread did before the wake is seen
+        // by the poll.
+        self.queue.mail.store(true, Ordering::Release);
+        let consumer = inbox.consumer.take();
+        // Waking runs code that we do not know. It must not find the inbox locked.
+        drop(inbox);
+        if let Some(consumer) = consumer {
+            consumer.wake();
+        }
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Nothing here panics while it holds the lock, so a poisoned inbox is a good inbox.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReadyQueue {
+    pub(crate) fn new(on_wake: Option<fn(u32)>) -> Self {
+        let shared = Shared {
+            home: AtomicUsize::new(NOWHERE),
+            newest: AtomicU32::new(END),
+            mail: AtomicBool::new(false),
+            inbox: Mutex::default(),
+            on_wake,
+        };
+        ReadyQueue {
+            shared: Arc::new(shared),
+            seats: RefCell::default(),
+            is_collecting: Cell::default(),
+        }
+    }
+
+    /// From now until the guard is dropped, the owner runs on this thread.
+    pub(crate) fn come_home(&self) -> Home<'_> {
+        self.shared.home.store(this_thread(), Ordering::Relaxed);
+        Home(&self.shared.home)
+    }
+
+    /// Seats a new child, which wants to be polled at once. Numbers begin at 0 and are given by the
+    /// owner, without gaps.
+    pub(crate) fn add(&self, number: u32) {
+        let mut seats = self.seats.borrow_mut();
+        if number as usize == seats.len() {
+            seats.push(Seat::new(number, &self.shared));
+        }
+        seats[number as usize].ticket.put_on_chain();
+    }
+
+    /// Appends every number that is ready to `batch`, the newest first: `pop` takes them in order.
+    pub(crate) fn take_batch(&self, batch: &mut Vec<u32>) {
+        self.collect_mail();
+        let seats = self.seats.borrow();
+        let mut number = self.shared.newest.load(Ordering::Relaxed);
+        self.shared.newest.store(END, Ordering::Relaxed);
+        while number != END {
+            batch.push(number);
+            number = seats[number as usize].ticket.next.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Polls a child, with its own waker. A wake before this line is answered by this poll (I1), a
+    /// wake after it asks for another (I2).
+    pub(crate) fn poll<R>(&self, number: u32, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        self.collect_mail();
+        let waker = {
+            let seat = &mut self.seats.borrow_mut()[number as usize];
+            seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
+            // Lent, not cloned: a clone costs two atomic additions a poll.
+            std::mem::replace(&mut seat.waker, Waker::noop().clone())
+        };
+        let result = poll(&mut Context::from_waker(&waker));
+        self.seats.borrow_mut()[number as usize].waker = waker;
+        result
+    }
+
+    /// Whether this number is on the chain, or in a batch that was taken and not yet polled.
+    pub(crate) fn is_queued(&self, number: u32) -> bool {
+        self.seats.borrow()[number as usize].ticket.is_queued()
+    }
+
+    /// Whether anything is ready.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.shared.newest.load(Ordering::Relaxed) != END
+            || self.shared.mail.load(Ordering::Acquire)
+    }
+
+    /// Whether what is being put on the chain came by mail.
+    pub(crate) fn is_collecting(&self) -> bool {
+        self.is_collecting.get()
+    }
+
+    /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
+    /// (I13).
+    pub(crate) fn is_lost(&self, number: u32) -> bool {
+        let ticket = &self.seats.borrow()[number as usize].ticket;
+        let kept = Arc::strong_count(ticket) > OWN_CLONES;
+        // A clone that woke and was then dropped elsewhere: whoever sees it gone sees its mail.
+        fence(Ordering::Acquire);
+        !kept && !ticket.is_queued() && !self.shared.mail.load(Ordering::Acquire)
+    }
+
+    /// A seat's child is gone, and another may come to sit here. No late wake for the one may reach
+    /// the other (I3).
+    pub(crate) fn vacate(&self, number: u32) {
+        let seat = &mut self.seats.borrow_mut()[number as usize];
+        let kept = Arc::strong_count(&seat.ticket) > OWN_CLONES;
+        fence(Ordering::Acquire);
+        seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
+        // Where nobody holds a waker, the next child can have the ticket.
+        if kept || seat.ticket.posted.load(Ordering::Relaxed) {
+            let old = std::mem::replace(seat, Seat::new(number, &self.shared));
+            let mut inbox = self.shared.inbox();
+            if old.ticket.posted.swap(true, Ordering::Relaxed) {
+                inbox.numbers.retain(|&posted| posted != number);
+            }
+            old.ticket.next.store(END, Ordering::Relaxed);
+        }
+    }
+
+    /// The owner is about to rest: `consumer` is to be woken when something arrives. False:
+    /// something has arrived.
+    ///
+    /// The order resolves the race with a wake on another thread. Either the wake comes first, and
+    /// the inbox is not empty here; or it comes later, and finds the consumer. The lock leaves no
+    /// third case.
+    pub(crate) fn rest(&self, consumer: &Waker) -> bool {
+        if self.has_ready() {
+            return false;
+        }
+        let consumer = consumer.clone();
+        let mut inbox = self.shared.inbox();
+        if !inbox.numbers.is_empty() {
+            return false;
+        }
+        let old = inbox.consumer.replace(consumer);
+        drop(inbox);
+        drop(old);
+        true
+    }
+
+    /// Nobody is to be woken any more, unless [`rest`](ReadyQueue::rest) says so again.
+    pub(crate) fn forget_consumer(&self) {
+        let consumer = self.shared.inbox().consumer.take();
+        drop(consumer);
+    }
+
+    /// The owner has ended. Wakes do nothing from now on.
+    pub(crate) fn close(&self) {
+        let mut inbox = self.shared.inbox();
+        inbox.closed = true;
+        let old = std::mem::take(&mut *inbox);
+        inbox.closed = true;
+        drop(inbox);
+        drop(old);
+    }
+
+    /// Moves the inbox to the chain.
+    fn collect_mail(&self) {
+        // Nearly always down, and then one plain load is all.
+        if !self.shared.mail.load(Ordering::Acquire) {
+            return;
+        }
+        let numbers = {
+            let mut inbox = self.shared.inbox();
+            self.shared.mail.store(false, Ordering::Relaxed);
+            let seats = self.seats.borrow();
+            for &number in &inbox.numbers {
+                seats[number as usize]
+                    .ticket
+                    .posted
+                    .store(false, Ordering::Relaxed);
+            }
+            std::mem::take(&mut inbox.numbers)
+        };
+        self.is_collecting.set(true);
+        for number in numbers {
+            let ticket = Arc::clone(&self.seats.borrow()[number as usize].ticket);
+            ticket.hand_over();
+        }
+        self.is_collecting.set(false);
+    }
+}
+
+impl Drop for ReadyQueue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Seat {
+    fn new(number: u32, shared: &Arc<Shared>) -> Self {
+        let ticket = Arc::new(Ticket {
+            number,
+            next: AtomicU32::new(NOT_QUEUED),
+            posted: AtomicBool::new(false),
+            queue: Arc::clone(shared),
+        });
+        Seat {
+            waker: Waker::from(Arc::clone(&ticket)),
+            ticket,
+        }
+    }
+}
+
+/// While this is alive, the owner of a queue runs on the thread that made it.
+pub(crate) struct Home<'a>(&'a AtomicUsize);
+
+impl Drop for Home<'_> {
+    fn drop(&mut self) {
+        self.0.store(NOWHERE, Ordering::Relaxed);
+    }
+}
+
+/// A name for this thread: the address of a variable of which each thread has its own. (`ThreadId`
+/// would do, but asking for it clones an `Arc`.)
+fn this_thread() -> usize {
+    thread_local!(static HERE: Cell<u8> = const { Cell::new(0) });
+    HERE.with(|here| here.as_ptr() as usize)
+}

@@ -1,0 +1,275 @@
+//! A sleep: the simplest future that waits for something.
+//!
+//! It is the whole contract of a future in one file. Polled too early, it *registers*: it leaves
+//! the waker where somebody will call it, here on the timer wheel, and returns `Pending`. Polled
+//! again by another task, it replaces the waker: only the latest counts (I4). Dropped, it takes its
+//! timer off the wheel, so that a cancelled sleep leaves nothing behind (I7). It holds no thread
+//! and does nothing between polls.
+//!
+//! Its time begins at the first poll, not when it is made, because a future does nothing before it
+//! is polled. (tokio's counts from where it is made.) It never ends early: when it is woken, the
+//! timer has fired, and the wheel fires nothing before its time (I5).
+//!
+//! [`block_for`] is the other way to wait. It holds the thread, as `time.sleep` does, and nothing
+//! else can run.
+//!
+//! Read next: `yield_now.rs`, which waits for nothing at all.
+
+use crate::event::EventKind;
+use crate::event_loop::{Core, current};
+use crate::timer_wheel::TimerKey;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const OUTSIDE: &str =
+    "needs a running event loop: call it in a future that `demitasse::block_on` runs";
+
+/// The time on the running loop's clock. The same as [`Instant::now`], unless the clock is
+/// simulated.
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// ```
+/// use demitasse::{now, simulate, sleep};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let start = now();
+///     sleep(Duration::from_millis(250)).await;
+///     assert_eq!(now() - start, Duration::from_millis(250));
+/// });
+/// ```
+#[track_caller]
+pub fn now() -> Instant {
+    let Some(core) = current() else {
+        panic!("now {OUTSIDE}")
+    };
+    core.clock.now()
+}
+
+/// Waits for `duration`, counted from the first poll, without holding the thread.
+///
+/// `Duration::MAX`, or whatever lies beyond the clock, waits for ever. As `asyncio.sleep` and
+/// tokio's `sleep`.
+///
+/// ```
+/// use demitasse::{gather, now, simulate, sleep};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let start = now();
+///     gather([sleep(Duration::from_secs(3)), sleep(Duration::from_secs(3))]).await;
+///     assert_eq!(now() - start, Duration::from_secs(3));
+/// });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep {
+        until: Until::After(duration),
+        timer: None,
+        made_at: Location::caller(),
+    }
+}
+
+/// Waits until `deadline`. If that has passed, the first poll is `Ready`, without yielding.
+///
+/// ```
+/// use demitasse::{now, simulate, sleep_until};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let mut next = now();
+///     for _ in 0..3 {
+///         next += Duration::from_secs(1);
+///         sleep_until(next).await; // every second, however long the work between takes
+///     }
+/// });
+/// ```
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep {
+        until: Until::At(deadline),
+        timer: None,
+        made_at: Location::caller(),
+    }
+}
+
+/// Holds the thread for `duration`, as [`std::thread::sleep`] and Python's `time.sleep` do. Nothing
+/// else runs meanwhile.
+///
+/// On a simulated clock it moves the time on at once, and nothing else runs before it returns.
+/// Outside an event loop it is `thread::sleep`. It is here to show the difference: in a future, use
+/// [`sleep`].
+///
+/// ```
+/// use demitasse::{block_for, gather, now, simulate};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let start = now();
+///     let fetch = || async { block_for(Duration::from_secs(3)) };
+///     gather([fetch(), fetch()]).await;
+///     assert_eq!(now() - start, Duration::from_secs(6));
+/// });
+/// ```
+pub fn block_for(duration: Duration) {
+    match current() {
+        Some(core) => core.block_for(duration),
+        None => thread::sleep(duration),
+    }
+}
+
+/// A future that waits for a moment. Made by [`sleep`] and [`sleep_until`].
+///
+/// Dropping it cancels it. After it was `Ready` it stays so.
+///
+/// # Panics
+///
+/// When it is polled outside a running event loop.
+///
+/// It belongs to the loop on its thread, so it cannot be sent to another one:
+///
+/// ```compile_fail,E0277
+/// let sleep = demitasse::sleep(std::time::Duration::from_secs(1));
+/// std::thread::spawn(move || demitasse::block_on(sleep));
+/// ```
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Sleep {
+    until: Until,
+    /// The timer, and the loop on whose wheel it is.
+    timer: Option<(Rc<Core>, TimerKey)>,
+    made_at: &'static Location<'static>,
+}
+
+enum Until {
+    After(Duration),
+    At(Instant),
+    Never,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(core) = current() else {
+            panic!("sleep {OUTSIDE}")
+        };
+        if let Some((home, key)) = &self.timer
+            && Rc::ptr_eq(home, &core)
+        {
+            if core.refresh_timer(*key, cx.waker()) {
+                core.pending.set(Some(self.made_at));
+                return Poll::Pending;
+            }
+            // The timer is gone from the wheel because it has fired.
+            self.timer = None;
+            return Poll::Ready(());
+        }
+        let now = core.clock.now();
+        if let Until::After(duration) = self.until {
+            self.until = now.checked_add(duration).map_or(Until::Never, Until::At);
+        }
+        let deadline = match self.until {
+            Until::At(deadline) if deadline <= now => return Poll::Ready(()),
+            Until::At(deadline) => core.clock.nanos(deadline),
+            _ => None,
+        };
+        core.pending.set(Some(self.made_at));
+        // What is never due is no timer, and keeps no waker.
+        if let Some(deadline) = deadline {
+            let key = core.set_timer(deadline, cx.waker(), self.made_at);
+            self.timer = Some((core, key));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some((core, key)) = self.timer.take() {
+            core.cancel_timer(key);
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("made_at", &format_args!("{}", self.made_at))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a sleep asks of the loop. A waker is cloned and dropped while nothing is borrowed, for that
+/// may run any code.
+impl Core {
+    fn set_timer(
+        &self,
+        deadline: u64,
+        waker: &Waker,
+        made_at: &'static Location<'static>,
+    ) -> TimerKey {
+        let waker = waker.clone();
+        let key = self.timers.borrow_mut().insert(deadline, waker);
+        self.tell(|| {
+            let (level, slot) = self.timers.borrow().place(deadline);
+            EventKind::TimerSet {
+                timer: key.0.serial,
+                task: self.running(),
+                label: self.label.borrow().clone(),
+                deadline: Duration::from_nanos(deadline),
+                level,
+                slot,
+                made_at,
+            }
+        });
+        key
+    }
+
+    /// Makes `waker` the one that the timer wakes. False if the timer has fired.
+    fn refresh_timer(&self, key: TimerKey, waker: &Waker) -> bool {
+        match self.timers.borrow().get(key) {
+            None => return false,
+            Some(old) if old.will_wake(waker) => return true,
+            Some(_) => {}
+        }
+        let waker = waker.clone();
+        let old = self
+            .timers
+            .borrow_mut()
+            .get_mut(key)
+            .map(|old| std::mem::replace(old, waker));
+        drop(old);
+        true
+    }
+
+    fn cancel_timer(&self, key: TimerKey) {
+        let waker = self.timers.borrow_mut().cancel(key);
+        if waker.is_some() {
+            self.tell(|| EventKind::TimerCancelled {
+                timer: key.0.serial,
+            });
+        }
+        drop(waker);
+    }
+
+    fn block_for(&self, duration: Duration) {
+        self.tell(|| EventKind::BlockStarted {
+            task: self.running(),
+            duration,
+        });
+        self.clock.block_for(duration);
+        self.tell(|| EventKind::BlockEnded {
+            task: self.running(),
+        });
+    }
+}

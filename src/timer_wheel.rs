@@ -1,0 +1,306 @@
+//! Which timer is due next? A hierarchical timer wheel answers without ever sorting all of them.
+//!
+//! The obvious structure is a heap. It pays for its order at every insert and every cancel, and
+//! most timers are timeouts: they are made, and cancelled long before they are due. The wheel only
+//! sorts what is nearly due. It is the structure of Varghese and Lauck (1987), and of the kernels
+//! and runtimes that have many timers (Linux, Kafka, tokio).
+//!
+//! A deadline is a number of nanoseconds. Write it in base 64: eleven digits hold every `u64`. Each
+//! digit is a *level*, and each level has 64 *slots*, like the hands of a clock. A timer waits on
+//! the level of the **first digit in which its deadline differs from now**, in the slot of that
+//! digit:
+//!
+//! ```text
+//!                  level 3   2   1   0
+//!   now       ...   00  00  02  17
+//!   deadline  ...   00  00  05  40         first difference: level 1, so slot 5 of level 1
+//! ```
+//!
+//! When time reaches that slot, its timers are either due or move down to a finer level. So a timer
+//! moves at most ten times, usually two or three, and cancelling costs the same whether ten or ten
+//! million others wait.
+//!
+//! What always holds:
+//! - every timer waits at [`place`] of its deadline, seen from the wheel's `now`. So each timer on
+//!   a level is due before all those on the levels above, and two timers with one deadline are in
+//!   one slot, in the order of insertion;
+//! - a slot's bit in `occupied` is set when its list is not empty;
+//! - a slot's `earliest` is never later than any deadline in it. That is why the loop can park
+//!   until the exact moment: a tick groups timers, it never rounds a deadline.
+//!
+//! Slots are lists threaded through one [`Slab`] by index: O(1) to insert and to cancel, without a
+//! pointer in sight. Read next: `clock.rs`, which says what time it is.
+
+use crate::slab::{Key, NONE, Slab};
+
+const BITS: u32 = 6;
+const SLOTS: usize = 1 << BITS;
+
+/// A structure of timers: each is a deadline and a value that [`advance`](TimerWheel::advance)
+/// hands back when it is due.
+///
+/// Deadlines and `now` are nanoseconds (`u64`) since the wheel's own zero. The wheel reads no
+/// clock: whoever owns it says what time it is. The demitasse loop keeps the wakers of its
+/// [`Sleep`](crate::Sleep)s in one; it is public so that one can play with it. The design is the
+/// hierarchical timing wheel of Varghese and Lauck, *Hashed and Hierarchical Timing Wheels* (SOSP
+/// 1987), with 11 levels of 64 slots.
+///
+/// ```
+/// use demitasse::TimerWheel;
+///
+/// let mut wheel = TimerWheel::new();
+/// let tea = wheel.insert(180_000_000_000, "tea");
+/// wheel.insert(25_000_000_000, "espresso");
+/// assert_eq!(wheel.next_deadline(), Some(25_000_000_000));
+///
+/// let mut due = Vec::new();
+/// wheel.advance(30_000_000_000, &mut due);
+/// assert_eq!(due, ["espresso"]);
+/// assert_eq!(wheel.cancel(tea), Some("tea"));
+/// assert!(wheel.is_empty());
+/// ```
+pub struct TimerWheel<T> {
+    now: u64,
+    /// From the finest up; made when a timer needs them.
+    levels: Vec<Level>,
+    timers: Slab<Timer<T>>,
+    /// Scratch for `expire`: (deadline, index) of what is due.
+    due: Vec<(u64, u32)>,
+}
+
+/// Names one timer of one [`TimerWheel`], and is never mistaken for a later one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimerKey(pub(crate) Key);
+
+struct Timer<T> {
+    deadline: u64,
+    previous: u32,
+    next: u32,
+    value: T,
+}
+
+struct Level {
+    occupied: u64,
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    first: u32,
+    last: u32,
+    earliest: u64,
+}
+
+const EMPTY: Slot = Slot {
+    first: NONE,
+    last: NONE,
+    earliest: u64::MAX,
+};
+
+/// The level and slot of a deadline, seen from `now`. A deadline that has passed waits in the slot
+/// that is now.
+fn place(now: u64, deadline: u64) -> (usize, usize) {
+    let deadline = deadline.max(now);
+    // `| 1` because a number without a set bit has no highest one; it does not change the level.
+    let level = ((now ^ deadline) | 1).ilog2() / BITS;
+    (level as usize, digit(deadline, level as usize))
+}
+
+fn digit(time: u64, level: usize) -> usize {
+    (time >> (BITS * level as u32)) as usize % SLOTS
+}
+
+impl<T> TimerWheel<T> {
+    /// An empty wheel at time 0.
+    pub fn new() -> Self {
+        TimerWheel {
+            now: 0,
+            levels: Vec::new(),
+            timers: Slab::new(),
+            due: Vec::new(),
+        }
+    }
+
+    /// Adds a timer that is due at `deadline`, in nanoseconds since the wheel's zero. One that is
+    /// past already is due at the next [`advance`](TimerWheel::advance). O(1).
+    ///
+    /// # Panics
+    ///
+    /// With more than four billion timers at once.
+    pub fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
+        let key = self.timers.insert(Timer {
+            deadline,
+            previous: NONE,
+            next: NONE,
+            value,
+        });
+        self.link(key.index);
+        TimerKey(key)
+    }
+
+    /// Takes a timer out before it is due, and returns its value; `None` if it fired or was
+    /// cancelled already. O(1).
+    pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
+        self.timers.get(key.0)?;
+        self.unlink(key.0.index);
+        self.timers.remove(key.0).map(|timer| timer.value)
+    }
+
+    /// The time to advance to next, in nanoseconds since the wheel's zero; `None` when the wheel is
+    /// empty.
+    ///
+    /// It is never later than the earliest timer. It is equal to it when no timer was cancelled; a
+    /// cancelled one may leave its deadline standing until then.
+    pub fn next_deadline(&self) -> Option<u64> {
+        // The first slot of the finest level holds the earliest: all other timers differ from now
+        // in a higher digit.
+        let level = self.levels.iter().find(|level| level.occupied != 0)?;
+        Some(level.slots[level.occupied.trailing_zeros() as usize].earliest)
+    }
+
+    /// Moves the wheel's time on to `now` and appends the values of the timers that are due
+    /// (deadline ≤ `now`) to `due`: by deadline, and those with one deadline in the order in which
+    /// they were inserted. A `now` in the past does nothing.
+    pub fn advance(&mut self, now: u64, due: &mut Vec<T>) {
+        self.expire(now, |_, value| due.push(value));
+    }
+
+    pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
+        self.timers.get(key.0).map(|timer| &timer.value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
+        self.timers.get_mut(key.0).map(|timer| &mut timer.value)
+    }
+
+    /// The level and slot in which a timer with this deadline waits now.
+    pub(crate) fn place(&self, deadline: u64) -> (usize, usize) {
+        place(self.now, deadline)
+    }
+
+    /// How many timers wait.
+    pub fn len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Whether no timer waits.
+    pub fn is_empty(&self) -> bool {
+        self.timers.len() == 0
+    }
+
+    /// Calls `fire` for each timer that is due at `now`, in the order that `advance` promises.
+    pub(crate) fn expire(&mut self, now: u64, mut fire: impl FnMut(TimerKey, T)) {
+        // Time passes only when something is due: nothing has to move down a level before that.
+        if self.next_deadline().is_none_or(|next| now < next) || now < self.now {
+            return;
+        }
+        let (top, _) = place(self.now, now);
+        self.now = now;
+        for level in 0..self.levels.len().min(top + 1) {
+            // Below the highest digit that changes, time has passed every slot.
+            let reached = if level < top {
+                SLOTS - 1
+            } else {
+                digit(now, level)
+            };
+            self.sweep(level, reached);
+        }
+        // Finer levels and lower slots came first. What is left to order is a slot that was due as
+        // a whole.
+        let mut due = std::mem::take(&mut self.due);
+        due.sort_by_key(|&(deadline, _)| deadline);
+        for (_, index) in due.drain(..) {
+            let key = self
+                .timers
+                .key_at(index)
+                .expect("a due timer is still in the table");
+            let timer = self
+                .timers
+                .remove(key)
+                .expect("a due timer is still in the table");
+            fire(TimerKey(key), timer.value);
+        }
+        self.due = due;
+    }
+
+    /// Empties the slots of a level up to `reached`: each timer is due, or moves to a finer level.
+    fn sweep(&mut self, level: usize, reached: usize) {
+        loop {
+            let passed = self.levels[level].occupied & (u64::MAX >> (SLOTS - 1 - reached));
+            if passed == 0 {
+                return;
+            }
+            let slot = passed.trailing_zeros() as usize;
+            self.levels[level].occupied &= !(1 << slot);
+            let list = std::mem::replace(&mut self.levels[level].slots[slot], EMPTY);
+            let mut index = list.first;
+            while index != NONE {
+                let Timer { deadline, next, .. } = self.timers[index];
+                if deadline <= self.now {
+                    self.due.push((deadline, index));
+                } else {
+                    debug_assert!(
+                        place(self.now, deadline).0 < level,
+                        "a timer that is not due moves down"
+                    );
+                    self.link(index);
+                }
+                index = next;
+            }
+        }
+    }
+
+    /// Appends a timer to the list of its slot.
+    fn link(&mut self, index: u32) {
+        let deadline = self.timers[index].deadline;
+        let (level, slot) = place(self.now, deadline);
+        while self.levels.len() <= level {
+            self.levels.push(Level {
+                occupied: 0,
+                slots: [EMPTY; SLOTS],
+            });
+        }
+        self.levels[level].occupied |= 1 << slot;
+        let list = &mut self.levels[level].slots[slot];
+        list.earliest = list.earliest.min(deadline);
+        let last = std::mem::replace(&mut list.last, index);
+        match last {
+            NONE => list.first = index,
+            last => self.timers[last].next = index,
+        }
+        let timer = &mut self.timers[index];
+        timer.previous = last;
+        timer.next = NONE;
+    }
+
+    /// Takes a timer out of the list of its slot.
+    fn unlink(&mut self, index: u32) {
+        let Timer {
+            deadline,
+            previous,
+            next,
+            ..
+        } = self.timers[index];
+        let (level, slot) = place(self.now, deadline);
+        let level = &mut self.levels[level];
+        let list = &mut level.slots[slot];
+        match previous {
+            NONE => list.first = next,
+            previous => self.timers[previous].next = next,
+        }
+        match next {
+            NONE => list.last = previous,
+            next => self.timers[next].previous = previous,
+        }
+        if list.first == NONE {
+            *list = EMPTY;
+            level.occupied &= !(1 << slot);
+        }
+    }
+}
+
+impl<T> Default for TimerWheel<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
