@@ -198,26 +198,29 @@ impl Core {
 
     /// Wakes whoever sleeps no longer. Gives the time, if it had to look at the clock.
     fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) -> u64 {
-        if self.timers.borrow().is_empty() {
+        let seen = self.seen.take();
+        let Some(next) = self.timers.borrow().next_deadline() else {
             return 0;
-        }
+        };
         // A sleep that began in this turn has looked at the clock. That is recent enough, unless
         // the thread is about to park: looking costs more than all the rest of a turn.
-        let now = match self.seen.take() {
+        let now = match seen {
             Some(seen) if self.ready.has_ready() => seen,
             _ => self.clock.elapsed_nanos(),
         };
-        self.timers
-            .borrow_mut()
-            .expire(now, |key, waker| due.push((key, waker)));
-        self.is_firing.set(true);
-        for (key, waker) in due.drain(..) {
-            self.tell(|| EventKind::TimerFired {
-                timer: key.0.serial,
-            });
-            waker.wake();
+        if next <= now {
+            self.timers
+                .borrow_mut()
+                .expire(now, |key, waker| due.push((key, waker)));
+            self.is_firing.set(true);
+            for (key, waker) in due.drain(..) {
+                self.tell(|| EventKind::TimerFired {
+                    timer: key.0.serial,
+                });
+                waker.wake();
+            }
+            self.is_firing.set(false);
         }
-        self.is_firing.set(false);
         now
     }
 
