@@ -220,7 +220,8 @@ impl<C> ReadyQueue<C> {
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
         // Lent, not cloned: a clone would cost two atomic additions a poll.
-        seat.child.take().zip(seat.waker.take())
+        let child = seat.child.take()?;
+        seat.waker.take().map(|waker| (child, waker))
     }
 
     /// The child is still pending.
