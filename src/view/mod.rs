@@ -8,7 +8,15 @@
 //! |---|---|
 //! | `lanes.rs` | the model: who was in which state from when to when |
 //! | `timeline.rs` | the model as text, for a terminal |
+//! | `steps.rs` | what the loop did, turn by turn, in words |
+//! | `trace_json.rs` | all of it, for a trace viewer |
+//! | `svg.rs` | the timeline as a picture |
+//! | `live.rs` | bars that grow meanwhile |
 //!
 //! The views know the library's events and nothing of the demo.
 
+pub mod live;
+pub mod steps;
+pub mod svg;
 pub mod timeline;
+pub mod trace_json;

@@ -88,28 +88,60 @@ const LEGEND: [(State, &str); 6] = [
     (State::Lost, "kept no waker: waits for ever"),
 ];
 
-/// Draws runs on a shared axis that is at least `least` long.
-pub fn draw(runs: &[Run<'_>], least: Duration, style: &Style) -> String {
+/// Draws runs on a shared axis, and explains the signs.
+pub fn draw(runs: &[Run<'_>], style: &Style) -> String {
+    let (lanes, seen) = draw_lanes(runs, Duration::ZERO, style);
+    lanes + "\n" + &legend(&seen, style)
+}
+
+/// Draws runs on a shared axis that is at least so long. Gives the states that can be seen, too.
+pub fn draw_lanes(runs: &[Run<'_>], axis: Duration, style: &Style) -> (String, Vec<State>) {
     let read = |run: &Run<'_>| (run.title.to_string(), Lanes::read(run.events, MOST_LANES));
     let runs: Vec<_> = runs.iter().map(read).collect();
-    let lanes = runs.iter().flat_map(|(_, run)| all(run));
-    let longest = lanes.map(|lane| lane.label.chars().count()).max();
-    let label = longest.unwrap_or(0).min(LONGEST_LABEL) + 4;
-    let ends = runs.iter().map(|(_, run)| run.end);
+    let labels = runs
+        .iter()
+        .flat_map(|(_, run)| all(run))
+        .map(|lane| lane.label.chars().count());
+    let titles = runs
+        .iter()
+        .map(|(title, _)| title.chars().count().saturating_sub(2));
+    let longest = labels.chain(titles).max().unwrap_or(0);
+    let label = longest.min(LONGEST_LABEL) + 4;
     let mut picture = Picture {
         style,
         label,
         columns: style.width.saturating_sub(label + COUNTS).max(10),
-        end: ends.fold(least, Duration::max),
+        end: runs
+            .iter()
+            .map(|(_, run)| run.end)
+            .fold(axis, Duration::max),
         seen: Vec::new(),
         text: String::new(),
     };
     picture.axis();
-    for (title, run) in &runs {
+    for (number, (title, run)) in runs.iter().enumerate() {
+        picture.text += if number > 0 { "\n" } else { "" };
         picture.run(title, run);
     }
-    picture.legend();
-    picture.text
+    (picture.text, picture.seen)
+}
+
+/// What the signs of these states mean.
+pub fn legend(seen: &[State], style: &Style) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for (state, meaning) in LEGEND.into_iter().filter(|(state, _)| seen.contains(state)) {
+        let length = meaning.len() + 5;
+        if used > 0 && used + length > style.width {
+            text.push('\n');
+            used = 0;
+        }
+        used += length;
+        let (sign, colour) = style.sign(state);
+        let sign = style.paint(colour, &sign.to_string());
+        let _ = write!(text, "   {sign} {meaning}");
+    }
+    text + "\n"
 }
 
 fn all(run: &Lanes) -> impl Iterator<Item = &Lane> {
@@ -148,7 +180,7 @@ impl Picture<'_> {
         };
         let mut ruler = vec![line; self.columns];
         let mut marks = String::new();
-        for (time, text) in ticks(self.end, self.columns / 12) {
+        for (time, text) in ticks(self.end, self.columns / 9) {
             let column = self.column(time);
             ruler[column] = tick;
             let gap = column.saturating_sub(marks.chars().count());
@@ -179,7 +211,6 @@ impl Picture<'_> {
         if run.left_out > 0 {
             let _ = writeln!(self.text, "   ... and {} more lanes", run.left_out);
         }
-        self.text.push('\n');
     }
 
     /// A lane's columns as text.
@@ -217,26 +248,6 @@ impl Picture<'_> {
         }
         shares
     }
-
-    /// What the signs mean: those that were drawn.
-    fn legend(&mut self) {
-        let mut used = 0;
-        for (state, meaning) in LEGEND {
-            if !self.seen.contains(&state) {
-                continue;
-            }
-            let length = meaning.len() + 5;
-            if used > 0 && used + length > self.style.width {
-                self.text.push('\n');
-                used = 0;
-            }
-            used += length;
-            let (sign, colour) = self.style.sign(state);
-            let sign = self.style.paint(colour, &sign.to_string());
-            let _ = write!(self.text, "   {sign} {meaning}");
-        }
-        self.text.push('\n');
-    }
 }
 
 /// How a column's time is shared out.
@@ -265,7 +276,7 @@ impl Share {
 }
 
 /// At most so many moments of the axis and one more, at a round distance, each with its text.
-fn ticks(end: Duration, most: usize) -> Vec<(Duration, String)> {
+pub fn ticks(end: Duration, most: usize) -> Vec<(Duration, String)> {
     let end = end.as_nanos();
     let (unit, name) = match end {
         0..1_000 => (1.0, "ns"),
@@ -286,7 +297,7 @@ fn ticks(end: Duration, most: usize) -> Vec<(Duration, String)> {
 }
 
 /// A label in at most so many columns.
-fn fit(label: &str, columns: usize) -> String {
+pub fn fit(label: &str, columns: usize) -> String {
     if label.chars().count() <= columns {
         return label.to_string();
     }
