@@ -3,8 +3,8 @@
 //! It fetches from two endpoints twice: once as `time.sleep` waits, holding the thread, and once on
 //! the event loop. Then it draws both runs on one axis, and says what the difference is.
 //!
-//! What runs is in `demo/`, what is drawn is in `view/`. The views know nothing of the demo; here
-//! they meet. The library stands beside them, and they use only what it offers to everybody.
+//! What runs is in `demo/`, what is drawn is in `view/`, which knows nothing of the demo. The
+//! library stands beside them, and they use only what it offers to everybody.
 //!
 //! Read next: `demo/blocking.rs` and `demo/concurrent.rs`, side by side.
 

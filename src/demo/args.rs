@@ -4,7 +4,10 @@
 //! wrong has one sentence that says what is wrong; `main.rs` adds the usage.
 //!
 //! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
-//! and below it no sum of times leaves the simulated clock's 584 years.
+//! and below it no sum of times leaves the simulated clock's 584 years. A run keeps all its events,
+//! about a kilobyte for each task.
+//!
+//! Read next: `console.rs`, the other end.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@
 use super::console;
 use crate::view::live;
 use crate::view::timeline::Style;
-use demitasse::{Event, EventKind, TaskId, now, sleep, spawn};
+use demitasse::{Event, EventKind, TaskId, sleep, spawn};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -26,54 +26,58 @@ const PAUSE: Duration = Duration::from_millis(40);
 const MOST: usize = 10;
 
 /// Bars on the terminal.
-pub struct Bars {
-    start: Instant,
+pub struct Bars(Rc<RefCell<Picture>>);
+
+struct Picture {
     style: Style,
     bars: live::Bars,
     events: Rc<RefCell<Vec<Event>>>,
 }
 
+impl Picture {
+    fn draw(&mut self, now: Duration) {
+        self.bars.read(&self.events.borrow());
+        console::show(self.bars.lines(now, &self.style));
+    }
+}
+
 impl Bars {
-    /// Draws the bars, and spawns the task that draws them again and again. It ends with its loop.
-    pub fn start(
-        endpoints: &[String],
-        events: Rc<RefCell<Vec<Event>>>,
-        style: Style,
-    ) -> Rc<RefCell<Self>> {
+    /// Draws the bars of a run that is about to begin. Its events will be in `events`.
+    pub fn new(endpoints: &[String], events: &Rc<RefCell<Vec<Event>>>, style: Style) -> Self {
         let labels = endpoints.iter().take(MOST).map(String::as_str);
-        let mut bars = Bars {
-            start: now(),
+        let mut picture = Picture {
             style,
             bars: live::Bars::new(labels),
-            events,
+            events: Rc::clone(events),
         };
-        bars.draw();
-        let bars = Rc::new(RefCell::new(bars));
-        let drawn = Rc::clone(&bars);
+        picture.draw(Duration::ZERO);
+        Bars(Rc::new(RefCell::new(picture)))
+    }
+
+    /// Spawns the task that draws them again and again. It ends with its loop.
+    pub fn spawn(&self) {
+        let picture = Rc::clone(&self.0);
+        let start = Instant::now();
         drop(spawn(async move {
             loop {
-                drawn.borrow_mut().draw();
+                picture.borrow_mut().draw(start.elapsed());
                 sleep(PAUSE).await;
             }
         }));
-        bars
     }
 
-    fn draw(&mut self) {
-        self.bars.read(&self.events.borrow());
-        console::show(self.bars.lines(now() - self.start, &self.style));
-    }
-
-    /// Draws them for the last time, and says what was to be seen.
-    pub fn finish(&mut self) {
-        self.draw();
+    /// Draws them as they were when the run ended, and says what was to be seen.
+    pub fn finish(&self) {
+        let mut picture = self.0.borrow_mut();
+        let end = picture.events.borrow().last().map(|event| event.time);
+        picture.draw(end.unwrap_or_default());
         let held = |event: &Event| matches!(event.kind, EventKind::BlockStarted { .. });
-        let why = match self.events.borrow().iter().any(held) {
-            true => "The bars stood still, then jumped: while the thread is held, nobody can draw.",
-            false => "Drawn by one more task on the same thread, while the fetches waited.",
+        let why = match picture.events.borrow().iter().any(held) {
+            true => "They stood still, then jumped: the thread was held.",
+            false => "Drawn meanwhile, by one more task on the same thread.",
         };
         console::keep();
-        console::print(&self.style.paint("2", &format!("   {why}")));
+        console::print(&picture.style.paint("2", &format!("   ({why})")));
     }
 }
 
@@ -125,5 +129,37 @@ fn park_again(kept: &mut Vec<Event>, event: Event) {
             kept.truncate(before);
         }
         _ => kept.push(event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::args::{Request, parse};
+    use crate::view::timeline::draw;
+
+    /// Runs a fetch on the simulated clock, and maybe a task that was spawned in this file.
+    fn run(with_task: bool) -> String {
+        let Ok(Request::Run(args)) = parse(["--virtual".into()]) else {
+            panic!("these are good arguments");
+        };
+        let fetches = async {
+            if with_task {
+                drop(spawn(async {
+                    loop {
+                        sleep(PAUSE).await;
+                    }
+                }));
+            }
+            sleep(Duration::from_secs(3)).await;
+            Vec::new()
+        };
+        let (run, _) = crate::demo::record("a run", &args, &Style::default(), fetches);
+        draw(&[run.as_drawn()], &Style::default())
+    }
+
+    #[test]
+    fn a_run_with_bars_looks_as_if_there_were_none() {
+        assert_eq!(run(true), run(false));
     }
 }

@@ -4,11 +4,15 @@
 //! do these. The times are those of the run, measured on its clock, and never what the delays add
 //! up to.
 //!
+//! One sentence ends it. For both paths it is how many times as fast the one was; for one path
+//! alone, what its thread did all the time.
+//!
 //! Read next: `rows.rs`.
 
 use super::args::Args;
 use super::{Run, blocking, concurrent, console, record};
-use crate::view::timeline::{Style, spell};
+use crate::view::timeline::Style;
+use crate::view::timeline::text::spell;
 use demitasse::EventKind;
 use std::panic::resume_unwind;
 use std::time::Duration;

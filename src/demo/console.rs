@@ -124,7 +124,11 @@ pub fn style(args: &Args) -> Style {
     let is_terminal = io::stdout().is_terminal();
     let columns = if is_terminal { columns() } else { None };
     Style {
-        width: args.width.or(columns).unwrap_or(80).clamp(60, 200),
+        width: args
+            .width
+            .or(columns)
+            .unwrap_or(Style::default().width)
+            .clamp(40, 200),
         colour: is_terminal && !is_plain(),
         ascii: args.ascii,
     }

@@ -70,21 +70,15 @@ pub fn run(args: &Args, style: &Style) -> Run {
     // The report is a panic, and would be printed as one. It is what we are here for.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let (run, outcome) = record(
-        "forgotten",
-        args,
-        style,
-        fetch_all(args.endpoints(), args.delay),
-    );
+    let fetches = fetch_all(args.endpoints(), args.delay);
+    let (run, outcome) = record("forgotten", args, style, fetches);
     panic::set_hook(hook);
-    match outcome {
-        Ok(_) => console::print("\nIt went well, and should not have."),
-        Err(report) => match report.downcast_ref::<String>() {
-            Some(report) if report.starts_with("stuck:") => {
-                console::print(&format!("\n{report}\n"))
-            }
-            _ => resume_unwind(report),
-        },
+    let Err(panic) = outcome else {
+        unreachable!("without a waker, the first fetch is never done");
+    };
+    match panic.downcast_ref::<String>() {
+        Some(report) if report.starts_with("stuck:") => console::print(&format!("\n{report}\n")),
+        _ => resume_unwind(panic),
     }
     run
 }

@@ -27,7 +27,7 @@ pub mod forgotten;
 pub mod rows;
 
 use crate::view::timeline::{self, Style};
-use args::Args;
+use args::{Args, Command};
 use bars::Bars;
 use console::say;
 use demitasse::{Event, EventLoop, instrument, now};
@@ -70,27 +70,21 @@ fn record<F>(
 where
     F: Future<Output = Vec<String>>,
 {
-    let event_loop = match args.is_virtual {
-        true => EventLoop::simulated(),
-        false => EventLoop::new(),
-    };
-    let events = Rc::new(RefCell::new(Vec::new()));
-    let (recorder, watched) = (Rc::clone(&events), Rc::clone(&events));
-    let event_loop = event_loop.on_event(move |event| recorder.borrow_mut().push(event.clone()));
+    let (event_loop, events) = watched_loop(args.is_virtual);
     console::expect_lines(args.tasks);
+    // Bars sleep between two drawings, and a loop with a timer is never stuck.
+    let has_bars = style.colour && !args.is_virtual && args.command != Command::Forgotten;
+    let bars = has_bars.then(|| Bars::new(&args.endpoints(), &events, *style));
     let mut took = Duration::ZERO;
-    let fetches = async {
-        let has_bars = style.colour && !args.is_virtual;
-        let bars = has_bars.then(|| Bars::start(&args.endpoints(), watched, *style));
+    let timed = async {
+        bars.iter().for_each(Bars::spawn);
         let start = now();
         let data = fetches.await;
         took = now() - start;
-        if let Some(bars) = bars {
-            bars.borrow_mut().finish();
-        }
         data
     };
-    let data = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(fetches)));
+    let data = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(timed)));
+    bars.iter().for_each(Bars::finish);
     let events = bars::without(events.take());
     let run = Run {
         title,
@@ -98,6 +92,18 @@ where
         events,
     };
     (run, data)
+}
+
+/// An event loop, and where the events will be.
+fn watched_loop(is_virtual: bool) -> (EventLoop, Rc<RefCell<Vec<Event>>>) {
+    let event_loop = match is_virtual {
+        true => EventLoop::simulated(),
+        false => EventLoop::new(),
+    };
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let recorder = Rc::clone(&events);
+    let event_loop = event_loop.on_event(move |event| recorder.borrow_mut().push(event.clone()));
+    (event_loop, events)
 }
 
 /// [`instrument`] for code that does not wait as futures do: it is polled once, and is done.

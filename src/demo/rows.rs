@@ -11,7 +11,8 @@
 
 use super::args::Args;
 use super::{Run, blocking, concurrent, console, record};
-use crate::view::timeline::{self, Style, spell};
+use crate::view::timeline::text::spell;
+use crate::view::timeline::{self, Style};
 use demitasse::{gather, instrument, spawn};
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -133,7 +134,8 @@ pub fn closing(runs: &[Run]) -> String {
     });
     let times: Vec<String> = times.collect();
     format!(
-        "{}: waits overlap where all are begun before the first is done, and none holds the thread.",
+        "{}: waits overlap where all are begun before the first is done, and none holds the \
+         thread.",
         times.join(", ")
     )
 }

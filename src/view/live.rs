@@ -11,7 +11,8 @@
 //!
 //! Read next: `demo/bars.rs`, the task that draws it.
 
-use super::timeline::{Style, fit, spell};
+use super::timeline::Style;
+use super::timeline::text::{fit, spell};
 use demitasse::{Event, EventKind};
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,9 +1,7 @@
 //! The timeline as a picture: one self-contained SVG file.
 //!
-//! The same lanes as in the terminal, but drawn to scale. A state is told by its shape as well as by
-//! its colour: a poll is a full bar, waiting a thin line, holding the thread a full bar in red, a
-//! thread that is parked a dotted line. Resting the pointer on a shape says what it is, and from
-//! when to when.
+//! The same lanes as in the terminal, but drawn to scale. Resting the pointer on a shape says what
+//! it is, and from when to when.
 //!
 //! It needs nothing but itself: no script, no font, no other file. It brings a background of its
 //! own, light or dark as the reader's system prefers, so it can be read on any page.
@@ -13,9 +11,12 @@
 //!
 //! Read next: `live.rs`.
 
-use super::timeline::lanes::{Lane, Lanes, Span, State};
-use super::timeline::{Run, spell, ticks};
-use std::fmt::{self, Write};
+use super::shapes::{STATES, STYLE, Shape, Xml, words};
+use super::timeline::Run;
+use super::timeline::lanes::Lanes;
+use super::timeline::lanes::lane::{Lane, Span, State};
+use super::timeline::text::{fit, spell, ticks};
+use std::fmt::Write;
 use std::time::Duration;
 
 /// How many lanes a run gets at most, beside the thread's.
@@ -27,43 +28,6 @@ const LEFT: f64 = 150.0;
 const RIGHT: f64 = 124.0;
 const ROW: f64 = 24.0;
 const TOP: f64 = 54.0;
-/// Nothing is drawn narrower: a poll of a microsecond must be seen.
-const NARROWEST: f64 = 3.0;
-
-const STYLE: &str = "\
-svg{--page:#fff;--ink:#1f2328;--faint:#59636e;--grid:#d1d9e0;--works:#1a7f37;--waits:#0969da;\
---holds:#cf222e;--ready:#bf8700;--parked:#818b98}\
-@media(prefers-color-scheme:dark){svg{--page:#0d1117;--ink:#f0f6fc;--faint:#9198a1;\
---grid:#3d444d;--works:#3fb950;--waits:#58a6ff;--holds:#f85149;--ready:#d29922;--parked:#9198a1}}\
-text{font:13px system-ui,sans-serif;fill:var(--ink)}.faint{fill:var(--faint);font-size:12px}\
-.title{font-weight:600}.number{text-anchor:end}.middle{text-anchor:middle}\
-.page{fill:var(--page);stroke:var(--grid)}.grid{stroke:var(--grid)}\
-.works{fill:var(--works)}.holds{fill:var(--holds)}.waits{fill:var(--waits)}\
-.ready{fill:none;stroke:var(--ready);stroke-width:1.5;stroke-dasharray:3 2}\
-.parked{fill:none;stroke:var(--parked);stroke-width:2;stroke-dasharray:1 5;stroke-linecap:round}\
-.lost{fill:none;stroke:var(--holds);stroke-width:2.5}";
-
-/// All states, in the order in which the picture explains them.
-const STATES: [State; 6] = [
-    State::Works,
-    State::Waits,
-    State::Holds,
-    State::Ready,
-    State::Parked,
-    State::Lost,
-];
-
-/// A state's class, and what the picture calls it.
-fn words(state: State) -> (&'static str, &'static str) {
-    match state {
-        State::Works => ("works", "works"),
-        State::Waits => ("waits", "waits, thread free"),
-        State::Holds => ("holds", "holds the thread"),
-        State::Ready => ("ready", "ready, waits for the thread"),
-        State::Parked => ("parked", "thread parked"),
-        State::Lost => ("lost", "kept no waker"),
-    }
-}
 
 /// Draws runs on one axis.
 pub fn draw(runs: &[Run<'_>]) -> String {
@@ -157,7 +121,7 @@ impl Svg {
     }
 
     fn lane(&mut self, lane: &Lane) {
-        self.text("", 26.0, &super::timeline::fit(&lane.label, 17));
+        self.text("", 26.0, &fit(&lane.label, 17));
         self.text("faint number", WIDTH - 60.0, &lane.polls.to_string());
         self.text("faint number", WIDTH - 14.0, &lane.wakes.to_string());
         // Work comes last, so that nothing hides it.
@@ -180,7 +144,7 @@ impl Svg {
                 continue;
             }
             *drawn_to = to;
-            let (class, meaning) = words(span.state);
+            let (_, meaning) = words(span.state);
             if !self.seen.contains(&span.state) {
                 self.seen.push(span.state);
             }
@@ -188,7 +152,6 @@ impl Svg {
             let (start, end) = (spell(span.from), spell(span.to));
             let shape = Shape {
                 state: span.state,
-                class,
                 from,
                 to,
                 y: self.y - 4.5,
@@ -207,87 +170,14 @@ impl Svg {
         for row in seen.chunks(4) {
             let mut from = 26.0;
             for &state in row {
-                let (class, meaning) = words(state);
+                let (_, meaning) = words(state);
                 let (to, y) = (from + 24.0, self.y - 4.5);
-                let shape = Shape {
-                    state,
-                    class,
-                    from,
-                    to,
-                    y,
-                };
+                let shape = Shape { state, from, to, y };
                 let _ = writeln!(self.body, "{shape}");
                 self.text("faint", from + 32.0, meaning);
                 from += 200.0;
             }
             self.y += ROW;
         }
-    }
-}
-
-/// A span as it is drawn; `y` is its middle.
-struct Shape {
-    state: State,
-    class: &'static str,
-    from: f64,
-    to: f64,
-    y: f64,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shape {
-            state,
-            class,
-            from,
-            to,
-            y,
-        } = self;
-        let width = (to - from).max(NARROWEST);
-        let mut bar = |height: f64| {
-            let top = y - height / 2.0;
-            write!(
-                f,
-                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
-                 height=\"{height}\"/>"
-            )
-        };
-        match state {
-            State::Works | State::Holds => bar(16.0),
-            State::Waits => bar(4.0),
-            State::Ready => bar(10.0),
-            State::Parked => write!(
-                f,
-                "<path class=\"{class}\" d=\"M{from:.1} {y:.1}h{width:.1}\"/>"
-            ),
-            State::Lost => write!(
-                f,
-                "<path class=\"{class}\" d=\"M{:.1} {:.1}l10 10m0 -10l-10 10\"/>",
-                from - 5.0,
-                y - 5.0
-            ),
-        }
-    }
-}
-
-/// Text as XML has it.
-struct Xml<'a>(&'a str);
-
-impl fmt::Display for Xml<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                // XML has no way to write these.
-                c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
-                    f.write_str("\u{fffd}")?
-                }
-                c => write!(f, "{c}")?,
-            }
-        }
-        Ok(())
     }
 }
