@@ -26,11 +26,19 @@ use std::time::Duration;
 /// How many turns are told.
 const MOST_TURNS: usize = 60;
 
+/// How to read it.
+const PREFACE: &str = "
+  A turn polls who is ready, fires the timers that are due,
+  and parks the thread if nobody is ready then.
+  wheel: the wakers that wait for their time
+  queue: who is to be polled in the next turn
+";
+
 /// Tells a run turn by turn.
 pub fn tell(title: &str, events: &[Event], style: &Style) -> String {
     let mut steps = Steps {
         style,
-        text: style.paint("1", &format!("{}, turn by turn", clean(title))) + "\n",
+        text: style.paint("1", &format!("{}, turn by turn", clean(title))) + "\n" + PREFACE,
         names: names(events),
         turn: 0,
         is_over: false,
