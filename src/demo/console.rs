@@ -122,13 +122,10 @@ fn up(lines: usize) -> String {
 /// What standard output can show.
 pub fn style(args: &Args) -> Style {
     let is_terminal = io::stdout().is_terminal();
-    let columns = if is_terminal { columns() } else { None };
+    let columns = is_terminal.then(columns).flatten();
+    let width = args.width.or(columns).unwrap_or(Style::default().width);
     Style {
-        width: args
-            .width
-            .or(columns)
-            .unwrap_or(Style::default().width)
-            .clamp(40, 200),
+        width: width.clamp(40, 200),
         colour: is_terminal && !is_plain(),
         ascii: args.ascii,
     }
@@ -143,10 +140,12 @@ fn is_plain() -> bool {
 /// How wide the terminal is. `std` cannot ask it, but every Unix has a program that can.
 fn columns() -> Option<usize> {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.or_else(|| {
+    let columns = columns.or_else(|| {
         let terminal = File::open("/dev/tty").ok()?;
         let stty = Command::new("stty").arg("size").stdin(terminal).output();
         let size = String::from_utf8(stty.ok()?.stdout).ok()?;
         size.split_whitespace().nth(1)?.parse().ok()
-    })
+    });
+    // A terminal that does not know says 0.
+    columns.filter(|columns| *columns > 0)
 }
