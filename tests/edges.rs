@@ -264,12 +264,14 @@ fn gather_works_under_any_executor() {
         }
         n
     };
-    assert_eq!(run_elsewhere(gather([3, 0, 1].map(yields))), [3, 0, 1]);
-    assert_eq!(run_elsewhere(gather([0; 0].map(yields))), []);
-    assert_eq!(run_elsewhere(instrument("label", yields(2))), 2);
-    // And inside of another executor inside of ours.
-    let inner = simulate(async { run_elsewhere(gather([2, 1].map(yields))) });
-    assert_eq!(inner, [2, 1]);
+    in_time(move || {
+        assert_eq!(run_elsewhere(gather([3, 0, 1].map(yields))), [3, 0, 1]);
+        assert_eq!(run_elsewhere(gather([0; 0].map(yields))), []);
+        assert_eq!(run_elsewhere(instrument("label", yields(2))), 2);
+        // And inside of another executor inside of ours.
+        let inner = simulate(async { run_elsewhere(gather([2, 1].map(yields))) });
+        assert_eq!(inner, [2, 1]);
+    });
 }
 
 #[test]
