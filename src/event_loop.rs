@@ -134,10 +134,12 @@ impl Core {
             }
             Ok(ready) => {
                 self.tell_ended(ROOT, Outcome::Ready);
+                self.ready.leave(ROOT, Some(waker));
                 ready
             }
             Err(panic) => {
                 self.tell_ended(ROOT, Outcome::Panicked);
+                self.ready.leave(ROOT, Some(waker));
                 resume_unwind(panic)
             }
         }

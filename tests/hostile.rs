@@ -336,6 +336,63 @@ fn on_drop(pendings: u32, act: impl FnMut() + 'static) -> impl Future<Output = (
     }
 }
 
+#[test]
+fn destructors_may_wake_whomever_they_like() {
+    let [root, task, child] = [Probe::new(), Probe::new(), Probe::new()];
+    let recorder = Recorder::new();
+    let everybody = [&root, &task, &child].map(Probe::clone);
+    let wake_all = move || everybody.iter().for_each(Probe::wake);
+    EventLoop::simulated()
+        .on_event(recorder.observer())
+        .block_on(root.track(async {
+            root.future_that(Probe::finish).await;
+            drop(spawn(gather([child.future()])));
+            drop(spawn(task.future()));
+            yield_now().await;
+            assert_eq!(root.counts(), "polls 3, wakes 0, drops 1");
+            // Of a task that is done,
+            drop(spawn(on_drop(0, wake_all.clone())));
+            yield_now().await;
+            assert_eq!(task.counts(), "polls 1, wakes 1, drops 0");
+            yield_now().await;
+            assert_eq!(task.counts(), "polls 2, wakes 1, drops 0");
+            assert_eq!(child.counts(), "polls 2, wakes 1, drops 0");
+            // of a child that is done (two wakes before a poll are one), of one that is dropped
+            // with its gather,
+            gather([on_drop(0, wake_all.clone()), on_drop(1, wake_all.clone())]).await;
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(task.counts(), "polls 3, wakes 3, drops 0");
+            assert_eq!(child.counts(), "polls 3, wakes 3, drops 0");
+            drop(gather([on_drop(0, wake_all.clone())]));
+            let mut begun = gather([on_drop(9, wake_all.clone())]);
+            assert!(poll_once(&mut begun, Waker::noop()).is_pending());
+            drop(begun);
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(task.counts(), "polls 4, wakes 4, drops 0");
+            assert_eq!(child.counts(), "polls 4, wakes 4, drops 0");
+            // and of a task that is dropped with the loop.
+            drop(spawn(on_drop(9, wake_all.clone())));
+            yield_now().await;
+        }));
+    assert_eq!(task.counts(), "polls 4, wakes 5, drops 1");
+    assert_eq!(child.counts(), "polls 4, wakes 5, drops 1");
+    assert!(root.counts().ends_with(", wakes 5, drops 2"));
+    // Whoever was done by then was not put on the queue any more.
+    let events = recorder.events();
+    let is_root = |task: &demitasse::TaskId| task.to_string() == "0";
+    let ended = events.iter().position(|event| {
+        matches!(&event.kind, EventKind::PollEnded { task, outcome }
+            if is_root(task) && *outcome == demitasse::Outcome::Ready)
+    });
+    let after = &events[ended.unwrap()..];
+    let woken = |event: &&demitasse::Event| matches!(event.kind, EventKind::Woken { .. });
+    let is_of_root = |event: &demitasse::Event| matches!(&event.kind, EventKind::Woken { task, .. } if is_root(task));
+    assert!(after.iter().filter(woken).count() <= 2);
+    assert!(!after.iter().any(is_of_root), "{after:#?}");
+}
+
 // Destructors that spawn, sleep, drop their own handle, re-enter `gather`.
 
 /// The places where a destructor can run. Each runs `act` once, in the destructor of a future.
