@@ -34,6 +34,7 @@ use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -276,7 +277,9 @@ impl Core {
         self.tell(|| EventKind::Parked { until: None });
         let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.ready);
         if !is_stuck() && self.is_quiet_for(SUSPICIOUS_REST) && !is_stuck() {
-            eprintln!("{}", stuck::report(&self.tasks, &self.ready));
+            let report = stuck::report(&self.tasks, &self.ready);
+            // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
+            let _ = writeln!(io::stderr(), "{report}");
             while !self.ready.has_ready() {
                 thread::park();
             }

@@ -1264,3 +1264,30 @@ fn two_hundred_nested_gathers_work_on_any_stack() {
 }
 
 // Outside.
+
+#[test]
+fn a_standard_error_that_is_closed_does_no_harm() {
+    let name = "a_standard_error_that_is_closed_does_no_harm";
+    if std::env::var_os(ROLE).is_some_and(|role| role == name) {
+        // Longer than a second of rest, so the loop writes its suspicion down. Then it goes on.
+        let root = Probe::new();
+        let waking = root.clone();
+        thread::spawn(move || {
+            thread::sleep(1_300 * MILLISECOND);
+            waking.finish();
+            waking.wake();
+        });
+        return block_on(root.future());
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(ROLE, name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe has nobody at its other end.
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+}
