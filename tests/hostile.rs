@@ -1153,6 +1153,57 @@ fn what_outlives_its_loop_may_be_dropped_with_the_thread() {
 // The clock.
 
 #[test]
+fn the_clock_may_jump() {
+    // To the end of time and back to work, from within a task, a destructor, an observer.
+    for jump in [SECOND, 100 * 365 * 24 * 3600 * SECOND, Duration::MAX] {
+        let log = Log::new();
+        let woken = log.clone();
+        simulate(async move {
+            for i in [3, 1, 2] {
+                let woken = woken.clone();
+                drop(spawn(async move {
+                    sleep(i * SECOND / 4).await;
+                    woken.push(i);
+                }));
+            }
+            yield_now().await;
+            let start = now();
+            block_for(jump);
+            assert!(now() > start);
+            // All of them are due by now, in one go.
+            yield_now().await;
+            yield_now().await;
+            woken.push(4);
+            assert!(poll_once(&mut sleep_until(start), Waker::noop()).is_ready());
+        });
+        assert_eq!(log.take(), [1, 2, 3, 4]);
+    }
+}
+
+#[test]
+fn timers_that_came_due_in_a_turn_fire_at_its_end() {
+    // Also where somebody in this turn has looked at the clock before it jumped.
+    let log = Log::new();
+    let woken = log.clone();
+    simulate(async move {
+        let sleeper = woken.clone();
+        drop(spawn(async move {
+            sleep(SECOND).await;
+            sleeper.push("sleeper");
+        }));
+        yield_now().await;
+        let mut looks = sleep(10 * SECOND);
+        assert!(poll_once(&mut looks, Waker::noop()).is_pending());
+        block_for(2 * SECOND);
+        yield_now().await;
+        woken.push("one turn later");
+        yield_now().await;
+        woken.push("two turns later");
+    });
+    assert_eq!(log.take(), ["one turn later", "sleeper", "two turns later"]);
+}
+
+#[test]
 fn a_moment_that_no_clock_can_hold_is_std_s_own_panic() {
     for event_loop in [EventLoop::new(), EventLoop::simulated()] {
         event_loop.block_on(async {
