@@ -60,6 +60,8 @@ mod clock;
 mod event;
 mod event_loop;
 mod gather;
+#[cfg(doc)]
+pub mod guide;
 mod instrument;
 mod ready_queue;
 mod slab;
