@@ -19,8 +19,14 @@ macro_rules! pages {
 
 macro_rules! labels {
     () => {
-        "[lib.rs]: ../../../src/demitasse/lib.rs.html\n"
+        concat!(
+            "[01]: crate::guide::ch01_waiting_is_not_working\n",
+            "[02]: crate::guide::ch02_a_future_is_a_value\n",
+        )
     };
 }
 
-pages! {}
+pages! {
+    ch01_waiting_is_not_working: "01-waiting-is-not-working.md"
+    ch02_a_future_is_a_value: "02-a-future-is-a-value.md"
+}

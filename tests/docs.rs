@@ -7,6 +7,8 @@
 //!   `cargo run --release` are run here. Where they say `--virtual`, what they print and the files
 //!   that they write are compared byte for byte. `BLESS=1` accepts what they give now: look at the
 //!   difference before you commit.
+//! - A fence tagged `text printed` is what the program before it in the page prints, a fence tagged
+//!   `rust`. The programs are built and run here, and compared and accepted in the same way.
 //! - Each relative link leads to a file, and its anchor to a heading. Each path into `src/`,
 //!   `tests/` or `docs/` exists, unless it says `NN` for a number. Each page can be reached from
 //!   the first one.
@@ -18,8 +20,10 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 #[test]
 #[ignore = "guards our text; CI runs it with --include-ignored"]
@@ -94,21 +98,27 @@ fn find_shifted(text: &[&str], excerpt: &[&str], shift: &str) -> Result<(), usiz
 #[test]
 #[ignore = "guards our text; CI runs it with --include-ignored"]
 fn output_is_what_the_binary_prints() {
-    let is_blessing = std::env::var_os("BLESS").is_some();
+    let _alone = WRITING.lock();
     let mut problems = Vec::new();
     let mut written = HashSet::new();
     for page in &pages() {
-        let fresh = with_fresh_output(page, is_blessing, &mut written, &mut problems);
-        if is_blessing {
-            fs::write(project().join(&page.name), &fresh).expect("the page can be written");
-            continue;
+        let mut fresh = Fresh::new(page);
+        for fence in page.fences().iter().filter(|fence| fence.tag == "console") {
+            let commands = fence.lines.iter().enumerate();
+            let commands = commands.filter(|(_, line)| line.starts_with("$ "));
+            let commands: Vec<(usize, &str)> = commands.map(|(at, line)| (at, *line)).collect();
+            for (number, &(at, command)) in commands.iter().enumerate() {
+                let next = commands
+                    .get(number + 1)
+                    .map_or(fence.lines.len(), |next| next.0);
+                match run(command, &mut written) {
+                    Ok(Some(output)) => fresh.put(fence, at + 1..next, &output),
+                    Ok(None) => {}
+                    Err(problem) => problems.push(page.at(fence.first + at, &problem)),
+                }
+            }
         }
-        let differs = (page.text.lines().zip(fresh.lines())).position(|(old, new)| old != new);
-        if let Some(line) = differs {
-            let new = fresh.lines().nth(line).unwrap_or_default();
-            let problem = format!("the command now prints `{new}`: BLESS=1 accepts it");
-            problems.push(page.at(line, &problem));
-        }
+        problems.extend(fresh.compare());
     }
     for picture in files(Path::new("docs"), "svg") {
         if !written.contains(&picture) {
@@ -120,73 +130,143 @@ fn output_is_what_the_binary_prints() {
     assert_none(&problems);
 }
 
-/// The page as it would be if all its commands were run again.
-fn with_fresh_output(
-    page: &Page,
-    is_blessing: bool,
-    written: &mut HashSet<PathBuf>,
-    problems: &mut Vec<String>,
-) -> String {
-    let mut fresh = Vec::new();
-    let lines: Vec<&str> = page.text.lines().collect();
-    let mut next = 0;
-    for fence in page.fences().iter().filter(|fence| fence.tag == "console") {
-        fresh.extend(lines[next..fence.first].iter().map(ToString::to_string));
-        next = fence.first + fence.lines.len();
-        let mut is_shown = true;
-        for (number, line) in fence.lines.iter().enumerate() {
-            let Some(command) = line.strip_prefix("$ ") else {
-                if is_shown {
-                    fresh.push(lines[fence.first + number].to_string());
-                }
-                continue;
-            };
-            fresh.push(lines[fence.first + number].to_string());
-            is_shown = true;
-            let words = command.strip_prefix("cargo run --release");
-            let Some(words) = words.filter(|words| words.is_empty() || words.starts_with(" -- "))
-            else {
-                continue;
-            };
-            match run(words.trim_start_matches(" -- "), is_blessing, written) {
-                Ok(Some(output)) => {
-                    is_shown = false;
-                    let indent = &lines[fence.first][..fence.indent];
-                    let output = output.lines().map(|line| format!("{indent}{line}"));
-                    fresh.extend(output.map(|line| line.trim_end().to_string()));
-                }
-                Ok(None) => {}
-                Err(problem) => problems.push(page.at(fence.first + number, &problem)),
+/// Whoever writes pages does so alone.
+static WRITING: Mutex<()> = Mutex::new(());
+
+fn is_blessing() -> bool {
+    std::env::var_os("BLESS").is_some()
+}
+
+/// A page as it would be if all that it shows were made again.
+struct Fresh<'a> {
+    page: &'a Page,
+    lines: Vec<String>,
+    /// The first line of the page that is not in `lines`.
+    next: usize,
+}
+
+impl<'a> Fresh<'a> {
+    fn new(page: &'a Page) -> Self {
+        Fresh {
+            page,
+            lines: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Copies the page up to this line.
+    fn copy(&mut self, end: usize) {
+        let lines = self.page.text.lines().take(end).skip(self.next);
+        self.lines.extend(lines.map(ToString::to_string));
+        self.next = end;
+    }
+
+    /// Puts output in the place of some lines of a fence.
+    fn put(&mut self, fence: &Fence, lines: Range<usize>, output: &str) {
+        self.copy(fence.first + lines.start);
+        let indent = " ".repeat(fence.indent);
+        let output = output.lines().map(|line| format!("{indent}{line}"));
+        self.lines
+            .extend(output.map(|line| line.trim_end().to_string()));
+        self.next = fence.first + lines.end;
+    }
+
+    /// The first difference. With `BLESS=1` there is none afterwards.
+    fn compare(mut self) -> Option<String> {
+        self.copy(usize::MAX);
+        if is_blessing() {
+            let text = self.lines.join("\n") + "\n";
+            fs::write(project().join(&self.page.name), text).expect("the page can be written");
+            return None;
+        }
+        let mut lines = self.page.text.lines().zip(&self.lines);
+        let line = lines.position(|(old, new)| old != new)?;
+        let new = &self.lines[line];
+        let problem = format!("now there comes `{new}`: BLESS=1 accepts it");
+        Some(self.page.at(line, &problem))
+    }
+}
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn programs_print_what_is_shown() {
+    let _alone = WRITING.lock();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("src/bin")).expect("a folder can be made");
+    let manifest = format!(
+        "[package]\nname = \"programs\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\ndemitasse.path = {:?}\n",
+        project()
+    );
+    fs::write(folder.join("Cargo.toml"), manifest).expect("the file can be written");
+
+    let pages = pages();
+    let mut shown = Vec::new();
+    let mut problems = Vec::new();
+    for (page, number) in pages.iter().zip(0..) {
+        let mut program = None;
+        for fence in page.fences() {
+            if fence.tag.split(',').next() == Some("rust") {
+                program = Some(fence);
+            } else if fence.tag == "text printed" {
+                let Some(program) = &program else {
+                    problems.push(page.at(fence.first, "there is no program before this output"));
+                    continue;
+                };
+                let path = page.name.trim_end_matches(".md").replace(['/', '-'], "_");
+                let name = format!("{path}_line_{}", program.first);
+                let file = folder.join(format!("src/bin/{name}.rs"));
+                fs::write(file, program.lines.join("\n")).expect("the file can be written");
+                shown.push((number, name, fence));
             }
         }
     }
-    fresh.extend(lines[next..].iter().map(ToString::to_string));
-    fresh.join("\n") + "\n"
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--offline", "--target-dir", "target"]);
+    let is_built = build.current_dir(&folder).status().expect("cargo runs");
+    assert!(
+        is_built.success(),
+        "a program on the pages does not compile"
+    );
+
+    for (page, number) in pages.iter().zip(0..) {
+        let mut fresh = Fresh::new(page);
+        for (_, name, fence) in shown.iter().filter(|shown| shown.0 == number) {
+            let program = folder.join("target/debug").join(name);
+            let output = Command::new(program).output().expect("the program runs");
+            let output = String::from_utf8(output.stdout).expect("the output is UTF-8");
+            fresh.put(fence, 0..fence.lines.len(), &output);
+        }
+        problems.extend(fresh.compare());
+    }
+    assert_none(&problems);
 }
 
-/// Runs the binary in a folder of its own. Gives what it prints, if that is the same at every run.
-fn run(
-    words: &str,
-    is_blessing: bool,
-    written: &mut HashSet<PathBuf>,
-) -> Result<Option<String>, String> {
+/// Runs a command, if it is one of the binary's, in a folder of its own. Gives what it prints, if
+/// that is the same at every run.
+fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, String> {
+    let words = match command.strip_prefix("$ cargo run --release") {
+        Some("") => "",
+        Some(words) if words.starts_with(" -- ") => &words[4..],
+        _ => return Ok(None),
+    };
     if words.contains(['|', '>', '"', '\'', '#']) {
         return Err("this test is no shell: give the binary plain arguments".to_string());
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("console");
     let _ = fs::remove_dir_all(&folder);
     let words: Vec<&str> = words.split_whitespace().collect();
-    for word in &words {
-        let target = folder.join(word);
-        fs::create_dir_all(target.parent().unwrap_or(&folder)).expect("a folder can be made");
+    for word in words.iter().chain([&""]) {
+        let parent = folder.join(word);
+        fs::create_dir_all(parent.parent().unwrap_or(&folder)).expect("a folder can be made");
     }
-    fs::create_dir_all(&folder).expect("a folder can be made");
     let is_virtual = words.contains(&"--virtual");
     let mut command = Command::new(env!("CARGO_BIN_EXE_demitasse"));
     command.args(&words).current_dir(&folder);
     command.env_remove("COLUMNS").env_remove("NO_COLOR");
     if !is_virtual {
-        // What it prints is the reader's own. But the command must be one.
+        // What it prints is the reader's own. But it must be a command.
         command.arg("--virtual");
     }
     let output = command.stdin(Stdio::null()).output();
@@ -202,19 +282,18 @@ fn run(
     for word in words.iter().filter(|word| folder.join(word).is_file()) {
         let new = fs::read(folder.join(word)).expect("the file was written");
         let path = project().join(word);
-        if is_blessing {
+        if is_blessing() {
             fs::write(&path, &new).expect("the file can be written");
         }
         written.insert(PathBuf::from(word));
         if fs::read(&path).ok().as_ref() != Some(&new) {
             return Err(format!(
-                "{word} is not what this command writes: BLESS=1 accepts it"
+                "{word} is not what this writes: BLESS=1 accepts it"
             ));
         }
     }
-    Ok(Some(
-        String::from_utf8(output.stdout).expect("the output is UTF-8"),
-    ))
+    let output = String::from_utf8(output.stdout).expect("the output is UTF-8");
+    Ok(Some(output))
 }
 
 #[test]
