@@ -107,9 +107,7 @@ impl Core {
         let mut due = Vec::new();
         loop {
             self.ready.take_batch(&mut batch);
-            if !batch.is_empty() {
-                self.tell(|| EventKind::TurnStarted { ready: batch.len() });
-            }
+            self.tell(|| EventKind::TurnStarted { ready: batch.len() });
             while let Some(number) = batch.pop() {
                 if number != ROOT {
                     self.poll_task(number);
@@ -302,8 +300,8 @@ impl Core {
     /// Seats a new task, and makes it ready.
     pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
         let (number, task) = self.tasks.insert(at);
-        self.tell(|| EventKind::Spawned { task, at });
         self.ready.add(number, child);
+        self.tell(|| EventKind::Spawned { task, at });
         number
     }
 
