@@ -10,7 +10,7 @@
 macro_rules! pages {
     ($($name:ident: $file:literal)*) => {
         $(
-            #[doc = labels!()]
+            #[cfg_attr(not(doctest), doc = labels!())]
             #[doc = include_str!(concat!("../docs/", $file))]
             pub mod $name {}
         )*
@@ -20,8 +20,14 @@ macro_rules! pages {
 macro_rules! labels {
     () => {
         concat!(
+            "[run]: crate::guide#how-to-run-the-programs\n",
             "[01]: crate::guide::ch01_waiting_is_not_working\n",
             "[02]: crate::guide::ch02_a_future_is_a_value\n",
+            "[03]: crate::guide::ch03_block_on\n",
+            "[04]: crate::guide::ch04_the_waker\n",
+            "[05]: crate::guide::ch05_many_tasks\n",
+            "[06]: crate::guide::ch06_going_to_sleep_safely\n",
+            "[07]: crate::guide::ch07_time_you_can_hold\n",
         )
     };
 }
@@ -29,4 +35,13 @@ macro_rules! labels {
 pages! {
     ch01_waiting_is_not_working: "01-waiting-is-not-working.md"
     ch02_a_future_is_a_value: "02-a-future-is-a-value.md"
+    ch03_block_on: "03-block-on.md"
+    ch04_the_waker: "04-the-waker.md"
+    ch05_many_tasks: "05-many-tasks.md"
+    ch06_going_to_sleep_safely: "06-going-to-sleep-safely.md"
+    ch07_time_you_can_hold: "07-time-you-can-hold.md"
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod front_page {}

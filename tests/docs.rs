@@ -5,8 +5,8 @@
 //!   excerpt may be moved to the left by the same number of spaces.
 //! - A fence tagged `console` shows commands, each after `$ `. Those that begin with
 //!   `cargo run --release` are run here. Where they say `--virtual`, what they print and the files
-//!   that they write are compared byte for byte. `BLESS=1` accepts what they give now: look at the
-//!   difference before you commit.
+//!   that they write are compared byte for byte. A line `...` skips any stretch of the output.
+//!   `BLESS=1` accepts what they give now: look at the difference before you commit.
 //! - A fence tagged `text printed` is what the program before it in the page prints, a fence tagged
 //!   `rust`. The programs are built and run here, and compared and accepted in the same way.
 //! - Each relative link leads to a file, and its anchor to a heading. Each path into `src/`,
@@ -43,7 +43,7 @@ fn excerpts_stand_in_their_files() {
                 continue;
             };
             let excerpt = &fence.lines[1..];
-            if let Err(line) = find_excerpt(&text, excerpt) {
+            if let Err(line) = find_excerpt(&text, excerpt, "// ...") {
                 let wrong = excerpt[line].trim();
                 let problem = format!(
                     "`{wrong}` does not stand there in {file}: copy it anew, or skip with `// ...`"
@@ -57,23 +57,23 @@ fn excerpts_stand_in_their_files() {
 
 /// Finds the stretches of an excerpt, one after the other. An error is the index of the first line
 /// that is not there.
-fn find_excerpt(text: &str, excerpt: &[&str]) -> Result<(), usize> {
+fn find_excerpt(text: &str, excerpt: &[&str], skip: &str) -> Result<(), usize> {
     let text: Vec<&str> = text.lines().collect();
     let shifts = (0..=16).step_by(4).map(|shift| " ".repeat(shift));
-    let attempts = shifts.map(|shift| find_shifted(&text, excerpt, &shift));
+    let attempts = shifts.map(|shift| find_shifted(&text, excerpt, skip, &shift));
     let best = attempts.max_by_key(|found| found.map_or_else(|line| line, |()| usize::MAX));
     best.expect("there are attempts")
 }
 
 /// The same for an excerpt whose lines are so much deeper in the file.
-fn find_shifted(text: &[&str], excerpt: &[&str], shift: &str) -> Result<(), usize> {
+fn find_shifted(text: &[&str], excerpt: &[&str], skip: &str, shift: &str) -> Result<(), usize> {
     let same = |line: &str, wanted: &str| match wanted.trim().is_empty() {
         true => line.trim().is_empty(),
         false => line.strip_prefix(shift) == Some(wanted),
     };
     let mut rest = text;
     let mut line = 0;
-    for stretch in excerpt.split(|line| line.trim() == "// ...") {
+    for stretch in excerpt.split(|line| line.trim() == skip) {
         let blank = stretch.iter().take_while(|line| line.is_empty()).count();
         let wanted = &stretch[blank..];
         let last = wanted.iter().rposition(|line| !line.is_empty());
@@ -112,7 +112,10 @@ fn output_is_what_the_binary_prints() {
                     .get(number + 1)
                     .map_or(fence.lines.len(), |next| next.0);
                 match run(command, &mut written) {
-                    Ok(Some(output)) => fresh.put(fence, at + 1..next, &output),
+                    Ok(Some(output)) => {
+                        let lines = at + 1..next;
+                        problems.extend(fresh.put(fence, lines, &output));
+                    }
                     Ok(None) => {}
                     Err(problem) => problems.push(page.at(fence.first + at, &problem)),
                 }
@@ -161,14 +164,22 @@ impl<'a> Fresh<'a> {
         self.next = end;
     }
 
-    /// Puts output in the place of some lines of a fence.
-    fn put(&mut self, fence: &Fence, lines: Range<usize>, output: &str) {
+    /// Puts output in the place of some lines of a fence. What it shows only in part is compared
+    /// at once.
+    fn put(&mut self, fence: &Fence, lines: Range<usize>, output: &str) -> Option<String> {
+        let shown = &fence.lines[lines.clone()];
+        if shown.contains(&"...") {
+            let line = find_excerpt(output, shown, "...").err()?;
+            let problem = format!("now there comes no `{}`: copy it anew", shown[line].trim());
+            return Some(self.page.at(fence.first + lines.start + line, &problem));
+        }
         self.copy(fence.first + lines.start);
         let indent = " ".repeat(fence.indent);
         let output = output.lines().map(|line| format!("{indent}{line}"));
         self.lines
             .extend(output.map(|line| line.trim_end().to_string()));
         self.next = fence.first + lines.end;
+        None
     }
 
     /// The first difference. With `BLESS=1` there is none afterwards.
@@ -236,7 +247,7 @@ fn programs_print_what_is_shown() {
             let program = folder.join("target/debug").join(name);
             let output = Command::new(program).output().expect("the program runs");
             let output = String::from_utf8(output.stdout).expect("the output is UTF-8");
-            fresh.put(fence, 0..fence.lines.len(), &output);
+            problems.extend(fresh.put(fence, 0..fence.lines.len(), &output));
         }
         problems.extend(fresh.compare());
     }
