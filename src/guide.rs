@@ -1,11 +1,12 @@
-//! The pages of `docs/`, as modules. Only rustdoc sees them: `cargo doc` shows them, and `cargo
-//! test` runs their programs.
+//! The book: the pages of `docs/`, each as a module. Begin with [`ch00_the_way_in`].
 //!
-//! A page links to others in the form `[text][label]`, and says at its end which file the label
-//! means. That is right on a code host, and wrong here, where pages are modules. So the labels are
-//! said once more in front of each page: of two meanings the first one counts.
+//! The exercises, their solutions and the experiments are in the repository only.
 
-#![doc = include_str!("../docs/README.md")]
+// Only rustdoc sees this file: `cargo doc` shows the pages, and `cargo test` runs their programs.
+//
+// A page links to another one in the form `[text][label]`, and says at its end which file the label
+// means. That is right on a code host and wrong here, where pages are modules. So the labels are
+// said once more in front of each page: of two meanings the first one counts.
 
 macro_rules! pages {
     ($($name:ident: $file:literal)*) => {
@@ -20,7 +21,7 @@ macro_rules! pages {
 macro_rules! labels {
     () => {
         concat!(
-            "[run]: crate::guide#how-to-run-the-programs\n",
+            "[run]: crate::guide::ch00_the_way_in#how-to-run-the-programs\n",
             "[01]: crate::guide::ch01_waiting_is_not_working\n",
             "[02]: crate::guide::ch02_a_future_is_a_value\n",
             "[03]: crate::guide::ch03_block_on\n",
@@ -28,11 +29,15 @@ macro_rules! labels {
             "[05]: crate::guide::ch05_many_tasks\n",
             "[06]: crate::guide::ch06_going_to_sleep_safely\n",
             "[07]: crate::guide::ch07_time_you_can_hold\n",
+            "[exercises]: crate::guide\n",
+            "[experiments]: crate::guide\n",
+            "[solutions]: crate::guide\n",
         )
     };
 }
 
 pages! {
+    ch00_the_way_in: "README.md"
     ch01_waiting_is_not_working: "01-waiting-is-not-working.md"
     ch02_a_future_is_a_value: "02-a-future-is-a-value.md"
     ch03_block_on: "03-block-on.md"

@@ -37,6 +37,8 @@
 //!
 //! # The files, in reading order
 //!
+//! The book that explains them, `docs/`, is the module [`guide`].
+//!
 //! A file uses only files above it in this table.
 //!
 //! | file | what it is |
