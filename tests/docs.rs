@@ -31,7 +31,8 @@ fn excerpts_stand_in_their_files() {
     let mut problems = Vec::new();
     for page in &pages() {
         for fence in page.fences().iter().filter(|fence| fence.tag == "rs") {
-            let Some(file) = fence.lines[0].trim().strip_prefix("// ") else {
+            let first = fence.lines.first().map_or("", |line| line.trim());
+            let Some(file) = first.strip_prefix("// ") else {
                 continue;
             };
             if !file.starts_with("src/") && !file.starts_with("tests/") {
@@ -490,7 +491,6 @@ impl Page {
             }
         }
         assert!(open.is_none(), "{}: a fence is not closed", self.name);
-        fences.retain(|fence| !fence.lines.is_empty());
         fences
     }
 
