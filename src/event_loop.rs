@@ -302,8 +302,8 @@ impl Core {
     /// Seats a new task, and makes it ready.
     pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
         let (number, task) = self.tasks.insert(at);
-        self.tell(|| EventKind::Spawned { task, at });
         self.ready.add(number, child);
+        self.tell(|| EventKind::Spawned { task, at });
         number
     }
 

@@ -82,7 +82,7 @@ struct Ticket {
     number: u32,
     /// The next older number on the chain, or `END`, or `NOT_QUEUED`.
     next: AtomicU32,
-    /// Whether this number is in the inbox. Only read and written under its lock.
+    /// Whether this number is in the inbox. Only written under its lock.
     posted: AtomicBool,
     queue: Arc<Shared>,
 }
@@ -269,10 +269,9 @@ impl<C> ReadyQueue<C> {
     #[inline]
     pub(crate) fn is_lost(&self, number: u32) -> bool {
         let seat = &self.seats.borrow()[number as usize];
-        // The mail last: a clone may have woken the child and then been dropped, on another thread.
         !seat.ticket.is_queued()
             && !seat.is_waker_kept()
-            && !self.shared.mail.load(Ordering::Acquire)
+            && !seat.ticket.posted.load(Ordering::Relaxed)
     }
 
     /// The children that have not left, with their numbers.
@@ -372,7 +371,8 @@ impl<C> Seat<C> {
     /// Whether anybody but the seat holds a clone of the ticket.
     fn is_waker_kept(&self) -> bool {
         let is_kept = Arc::strong_count(&self.ticket) > OWN_CLONES;
-        // Whoever sees that a clone is gone must also see what was done with it.
+        // A clone may have woken the child and then been dropped, on another thread. Whoever sees
+        // here that it is gone must also see that it was `posted`.
         fence(Ordering::Acquire);
         is_kept
     }

@@ -74,7 +74,7 @@ pub fn now() -> Instant {
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
-        state: State::After(nanos(duration).unwrap_or(u64::MAX)),
+        state: nanos(duration).map_or(State::Never, State::After),
         made_at: Location::caller(),
     }
 }
@@ -147,7 +147,7 @@ pub struct Sleep {
 }
 
 enum State {
-    /// Not polled yet: it will be due so many nanoseconds after its first poll. `u64::MAX` is never.
+    /// Not polled yet: it will be due so many nanoseconds after its first poll.
     After(u64),
     /// Not polled yet: it will be due at this moment.
     At(Instant),
@@ -157,6 +157,8 @@ enum State {
         timer: TimerKey,
         deadline: u64,
     },
+    /// Its time lies beyond the clock.
+    Never,
     Done,
 }
 
@@ -181,6 +183,7 @@ impl Future for Sleep {
         }
         let now = core.look_at_clock();
         let deadline = match &self.state {
+            State::Never => None,
             State::Done => return Poll::Ready(()),
             State::After(nanos) => now.checked_add(*nanos),
             State::At(moment) => core.clock.nanos(*moment),
