@@ -107,9 +107,7 @@ impl Core {
         let mut due = Vec::new();
         loop {
             self.ready.take_batch(&mut batch);
-            if !batch.is_empty() {
-                self.tell(|| EventKind::TurnStarted { ready: batch.len() });
-            }
+            self.tell(|| EventKind::TurnStarted { ready: batch.len() });
             while let Some(number) = batch.pop() {
                 if number != ROOT {
                     self.poll_task(number);
