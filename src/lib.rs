@@ -44,6 +44,7 @@
 //! | `slab.rs` | one table of reusable slots |
 //! | `timer_wheel.rs` | which timer is due next? |
 //! | `clock.rs` | what time is it, and how does one wait? |
+//! | `panics.rs` | what to do about code that is not ours and panics |
 //! | `ready_queue.rs` | who wants to be polled? The heart: wakers come from here |
 //! | `event.rs` | what the loop tells those who watch |
 //! | `task.rs` | a spawned future, its place in the table, its handle |
@@ -61,6 +62,7 @@ mod event;
 mod event_loop;
 mod gather;
 mod instrument;
+mod panics;
 mod ready_queue;
 mod slab;
 mod sleep;

@@ -31,6 +31,7 @@
 //!
 //! Read next: `task.rs`, the loop's children.
 
+use crate::panics::drop_each;
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
@@ -352,6 +353,8 @@ impl<C> ReadyQueue<C> {
 impl<C> Drop for ReadyQueue<C> {
     fn drop(&mut self) {
         self.close();
+        let seats = self.seats.get_mut().iter_mut();
+        drop_each(seats.filter_map(|seat| seat.child.take()));
     }
 }
 
