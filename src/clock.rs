@@ -58,9 +58,19 @@ impl Clock {
         }
     }
 
-    /// A moment in nanoseconds since the loop began, as the timer wheel counts; `None` is "never".
+    /// The same in nanoseconds, as the timer wheel counts.
+    pub(crate) fn elapsed_nanos(&self) -> u64 {
+        nanos(self.elapsed()).unwrap_or(u64::MAX)
+    }
+
+    /// A moment in nanoseconds since the loop began; `None` is "never".
     pub(crate) fn nanos(&self, moment: Instant) -> Option<u64> {
         nanos(moment.saturating_duration_since(self.start))
+    }
+
+    /// The moment that is so many nanoseconds after the loop began.
+    pub(crate) fn moment(&self, nanos: u64) -> Instant {
+        self.start + Duration::from_nanos(nanos)
     }
 
     /// Waits until `until` (nanoseconds since the loop began; `None`: for ever), or until somebody

@@ -25,15 +25,15 @@
 //!
 //! Read next: `sleep.rs`, the first future on top of it.
 
-use crate::clock::{Clock, nanos};
+use crate::clock::Clock;
 use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
-use crate::task::{JoinError, JoinHandle, Stage, Tasks};
+use crate::task::{Child, JoinError, JoinHandle, Tasks};
 use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, pending};
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -69,11 +69,13 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) timers: RefCell<TimerWheel<Waker>>,
     pub(crate) tasks: Rc<Tasks>,
-    ready: ReadyQueue,
+    ready: ReadyQueue<Child>,
     /// The task that is being polled, and the sleep that was found pending in this poll.
-    running: Cell<Option<TaskId>>,
+    running: Cell<Option<u32>>,
     pub(crate) pending: Cell<Option<&'static Location<'static>>>,
     is_firing: Cell<bool>,
+    /// The time when this turn last looked at the clock, if it did.
+    seen: Cell<Option<u64>>,
     teller: Teller,
     /// The innermost label around what is being polled, and how many futures were given a number.
     /// For events.
@@ -107,68 +109,89 @@ impl Core {
     }
 
     fn poll_root<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
-        let polled = self.poll(ROOT, TaskId(0), |cx| root.poll(cx));
-        self.tasks.table.borrow_mut()[ROOT].pending = self.pending.take();
-        polled.unwrap_or_else(|panic| resume_unwind(panic))
+        let Some((child, waker)) = self.start_poll(ROOT) else {
+            return Poll::Pending;
+        };
+        match catch(|| root.poll(&mut Context::from_waker(&waker))) {
+            Ok(Poll::Pending) => {
+                self.wait(ROOT, child, waker);
+                Poll::Pending
+            }
+            Ok(ready) => {
+                self.tell_ended(ROOT, Outcome::Ready);
+                ready
+            }
+            Err(panic) => {
+                self.tell_ended(ROOT, Outcome::Panicked);
+                resume_unwind(panic)
+            }
+        }
     }
 
     fn poll_task(&self, number: u32) {
-        let Some((mut job, id)) = self.tasks.start_poll(number) else {
-            // It woke itself in its last poll, so its number was still here.
-            self.ready.vacate(number);
-            return self.tasks.dequeued(number);
-        };
-        let outcome = match self.poll(number, id, |cx| job.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => return self.tasks.wait(number, job, self.pending.take()),
-            Ok(Poll::Ready(output)) => catch(|| drop(job)).map(|()| output),
-            Err(panic) => {
-                // A second panic, from a destructor, has nobody left to go to.
-                let _ = catch(|| drop(job));
-                Err(panic)
+        let Some((mut child, waker)) = self.start_poll(number) else {
+            // It woke itself in its last poll, so its number was still on the queue.
+            if self.ready.leave(number, None) {
+                self.tasks.leave_seat(number);
             }
+            return;
         };
-        let is_queued = self.ready.is_queued(number);
-        if !is_queued {
-            self.ready.vacate(number);
+        let panicked = |panic| JoinError::panicked(self.tasks.id(number), panic);
+        match catch(|| child.job.as_mut().poll(&mut Context::from_waker(&waker))) {
+            Ok(Poll::Pending) => self.wait(number, child, waker),
+            Ok(Poll::Ready(output)) => {
+                self.tell_ended(number, Outcome::Ready);
+                let outcome = catch(|| drop(child)).map(|()| output);
+                self.finish(number, waker, outcome.map_err(panicked));
+            }
+            Err(panic) => {
+                self.tell_ended(number, Outcome::Panicked);
+                // A second panic, from a destructor, has nobody left to go to.
+                let _ = catch(|| drop(child));
+                self.finish(number, waker, Err(panicked(panic)));
+            }
         }
-        self.finish(
-            number,
-            outcome.map_err(|panic| JoinError::panicked(id, panic)),
-            is_queued,
-        );
     }
 
-    /// Polls one task, root or not: what happens around every poll.
-    fn poll<T>(
-        &self,
-        number: u32,
-        task: TaskId,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> Result<Poll<T>, Panic> {
-        self.tell(|| EventKind::PollStarted { task });
-        self.running.set(Some(task));
+    #[inline]
+    fn start_poll(&self, number: u32) -> Option<(Child, Waker)> {
+        let child = self.ready.take(number)?;
+        self.running.set(Some(number));
         self.pending.set(None);
-        let polled = self.ready.poll(number, |cx| catch(|| poll(cx)));
-        if self.teller.is_heard() {
-            let outcome = match &polled {
-                Ok(Poll::Pending) => Outcome::Pending,
-                Ok(Poll::Ready(_)) => Outcome::Ready,
-                Err(_) => Outcome::Panicked,
-            };
-            self.tell(|| EventKind::PollEnded { task, outcome });
-            if outcome == Outcome::Pending && self.ready.is_lost(number) {
-                self.tell(|| EventKind::WakerLost { task });
-            }
+        self.tell(|| EventKind::PollStarted {
+            task: self.tasks.id(number),
+        });
+        Some(child)
+    }
+
+    /// The poll answered `Pending`.
+    #[inline]
+    fn wait(&self, number: u32, mut child: Child, waker: Waker) {
+        child.pending = self.pending.get();
+        self.ready.put_back(number, child, waker);
+        self.tell_ended(number, Outcome::Pending);
+        if self.teller.is_heard() && self.ready.is_lost(number) {
+            self.tell(|| EventKind::WakerLost {
+                task: self.tasks.id(number),
+            });
         }
-        polled
+    }
+
+    #[inline]
+    fn tell_ended(&self, number: u32, outcome: Outcome) {
+        self.tell(|| EventKind::PollEnded {
+            task: self.tasks.id(number),
+            outcome,
+        });
     }
 
     /// The end of a task: the handle gets what came of it, and whoever awaits the handle is woken.
-    fn finish(&self, number: u32, outcome: Result<Box<dyn Any>, JoinError>, is_queued: bool) {
-        let (waiter, unwanted) = self.tasks.finish(number, outcome, is_queued);
-        // The output of a detached task. If its destructor panics, there is nobody to tell.
-        let _ = catch(|| drop(unwanted));
-        if let Some(waiter) = waiter {
+    fn finish(&self, number: u32, waker: Waker, outcome: Result<Box<dyn Any>, JoinError>) {
+        let has_seat = !self.ready.leave(number, Some(waker));
+        // The output of a detached task is dropped here. If its destructor panics, there is nobody
+        // to tell.
+        let waiter = catch(|| self.tasks.finish(number, outcome, has_seat));
+        if let Ok(Some(waiter)) = waiter {
             waiter.wake();
         }
     }
@@ -178,7 +201,12 @@ impl Core {
         if self.timers.borrow().is_empty() {
             return 0;
         }
-        let now = nanos(self.clock.elapsed()).unwrap_or(u64::MAX);
+        // A sleep that began in this turn has looked at the clock. That is recent enough, unless
+        // the thread is about to park: looking costs more than all the rest of a turn.
+        let now = match self.seen.take() {
+            Some(seen) if self.ready.has_ready() => seen,
+            _ => self.clock.elapsed_nanos(),
+        };
         self.timers
             .borrow_mut()
             .expire(now, |key, waker| due.push((key, waker)));
@@ -215,7 +243,7 @@ impl Core {
             return;
         }
         self.tell(|| EventKind::Parked { until: None });
-        let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.tasks, &self.ready);
+        let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.ready);
         if !is_stuck() && self.is_quiet_for(SUSPICIOUS_REST) && !is_stuck() {
             eprintln!("{}", stuck::report(&self.tasks, &self.ready));
             while !self.ready.has_ready() {
@@ -241,10 +269,10 @@ impl Core {
     }
 
     /// Seats a new task, and makes it ready.
-    fn spawn(&self, stage: Stage, at: &'static Location<'static>) -> u32 {
-        let (number, task) = self.tasks.insert(stage, at);
+    fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
+        let (number, task) = self.tasks.insert(at);
         self.tell(|| EventKind::Spawned { task, at });
-        self.ready.add(number);
+        self.ready.add(number, child);
         number
     }
 
@@ -266,25 +294,33 @@ impl Core {
         let mut result = Ok(());
         // Destructors may spawn: until there is nothing left to drop.
         loop {
-            let waiting = self.tasks.waiting();
-            if waiting.is_empty() {
+            let mut left = Vec::new();
+            self.ready.inspect(|number, _| left.push(number));
+            if left.is_empty() {
                 return result;
             }
-            for number in waiting {
-                let Some((job, task)) = self.tasks.start_poll(number) else {
+            for number in left {
+                let Some((child, waker)) = self.ready.take(number) else {
                     continue;
                 };
-                let dropped = catch(|| drop(job));
+                let task = self.tasks.id(number);
+                result = result.and(catch(|| drop(child)));
                 self.tell(|| EventKind::TaskDropped { task });
-                result = result.and(dropped);
-                self.finish(number, Err(JoinError::cancelled(task)), false);
+                self.finish(number, waker, Err(JoinError::cancelled(task)));
             }
         }
     }
 
+    /// The time, in nanoseconds since the loop began.
+    pub(crate) fn look_at_clock(&self) -> u64 {
+        let now = self.clock.elapsed_nanos();
+        self.seen.set(Some(now));
+        now
+    }
+
     /// The task that is being polled. What runs between polls counts as the root's.
     pub(crate) fn running(&self) -> TaskId {
-        self.running.get().unwrap_or(TaskId(0))
+        self.tasks.id(self.running.get().unwrap_or(ROOT))
     }
 
     /// Tells the observer, if there is one. The event is not even made if there is none.
@@ -299,6 +335,7 @@ impl Core {
 
     /// A panic of the observer leaves through `block_on`, and not through the poll that it was told
     /// of.
+    #[inline]
     fn pass_on_panic(&self) {
         self.running.set(None);
         if self.teller.is_heard()
@@ -312,13 +349,11 @@ impl Core {
 /// Told by the ready queue, on the loop's thread, of each number that arrives by a wake.
 fn tell_woken(number: u32) {
     let Some(core) = current() else { return };
-    let Some(task) = core.tasks.id(number) else {
-        return;
-    };
     core.tell(|| {
+        let task = core.tasks.id(number);
         let by = match core.running.get() {
             _ if core.ready.is_collecting() => WokenBy::Outside,
-            Some(waker) => WokenBy::Task(waker),
+            Some(waker) => WokenBy::Task(core.tasks.id(waker)),
             None if core.is_firing.get() => WokenBy::Timer,
             None => WokenBy::Outside,
         };
@@ -441,13 +476,15 @@ impl EventLoop {
             running: Cell::default(),
             pending: Cell::default(),
             is_firing: Cell::default(),
+            seen: Cell::default(),
             teller: Teller::new(self.observer),
             label: RefCell::default(),
             labelled: Cell::default(),
         });
         let _entered = Entered::new(&core);
         let _home = core.ready.come_home();
-        core.spawn(Stage::Polling, Location::caller());
+        // The root future stays on the stack of this function: somebody keeps its seat.
+        core.spawn(Child::new(pending::<()>()), Location::caller());
 
         let unpark = Waker::from(Arc::new(Unpark(thread::current())));
         let output = catch(|| core.run(pin!(future.into_future()), &unpark));
@@ -540,6 +577,6 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
             "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
         );
     };
-    let number = core.spawn(Stage::Waiting(Box::pin(future)), Location::caller());
+    let number = core.spawn(Child::new(future), Location::caller());
     JoinHandle::new(&core.tasks, number)
 }

@@ -22,6 +22,7 @@
 use crate::ready_queue::ReadyQueue;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -55,22 +56,21 @@ where
     I: IntoIterator,
     I::Item: IntoFuture,
 {
-    let children: Vec<_> = futures
-        .into_iter()
-        .map(|future| Some(Box::pin(future.into_future())))
-        .collect();
-    let outputs = children.iter().map(|_| None).collect();
     let queue = ReadyQueue::new(None);
-    for number in 0..children.len() {
-        queue.add(u32::try_from(number).expect("fewer than four billion futures"));
+    let mut left = 0;
+    for future in futures {
+        queue.add(left, Box::pin(future.into_future()));
+        left = left
+            .checked_add(1)
+            .expect("fewer than four billion futures");
     }
+    let outputs = (0..left).map(|_| None).collect();
     Gather {
-        left: children.len(),
+        queue,
+        outputs,
+        left,
         lost: 0,
         is_done: false,
-        children,
-        outputs,
-        queue,
         batch: Vec::new(),
     }
 }
@@ -78,12 +78,11 @@ where
 /// A future of many outputs. Made by [`gather`].
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Gather<F: Future> {
-    queue: ReadyQueue,
-    children: Vec<Option<Pin<Box<F>>>>,
+    queue: ReadyQueue<Pin<Box<F>>>,
     outputs: Vec<Option<F::Output>>,
     /// How many children are not done, and how many of these can never be woken.
-    left: usize,
-    lost: usize,
+    left: u32,
+    lost: u32,
     is_done: bool,
     batch: Vec<u32>,
 }
@@ -100,25 +99,25 @@ impl<F: Future> Future for Gather<F> {
         let home = this.queue.come_home();
         this.queue.take_batch(&mut this.batch);
         while let Some(number) = this.batch.pop() {
-            let index = number as usize;
-            // A child may wake itself in the very poll in which it is done.
-            let Some(child) = &mut this.children[index] else {
+            // A child may have woken itself in the very poll in which it was done.
+            let Some((mut child, waker)) = this.queue.take(number) else {
                 continue;
             };
-            match this.queue.poll(number, |cx| child.as_mut().poll(cx)) {
+            match child.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(output) => {
-                    this.outputs[index] = Some(output);
+                    this.outputs[number as usize] = Some(output);
                     this.left -= 1;
-                    this.children[index] = None;
                 }
-                Poll::Pending if this.queue.is_lost(number) => this.lost += 1,
-                Poll::Pending => {}
+                Poll::Pending => {
+                    this.queue.put_back(number, child, waker);
+                    this.lost += u32::from(this.queue.is_lost(number));
+                }
             }
         }
         drop(home);
         if this.left == 0 {
             this.is_done = true;
-            return Poll::Ready(this.outputs.drain(..).flatten().collect());
+            return Poll::Ready(mem::take(&mut this.outputs).into_iter().flatten().collect());
         }
         if this.left == this.lost {
             this.queue.forget_consumer();

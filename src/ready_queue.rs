@@ -32,9 +32,10 @@
 //! Read next: `task.rs`, the loop's children.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::{Wake, Waker};
 
 /// In `Ticket::next`: this ticket is not on the chain.
 const NOT_QUEUED: u32 = u32::MAX;
@@ -43,10 +44,11 @@ const END: u32 = u32::MAX - 1;
 /// In `Shared::home`: the owner runs on no thread.
 const NOWHERE: usize = 0;
 
-pub(crate) struct ReadyQueue {
+pub(crate) struct ReadyQueue<C> {
     shared: Arc<Shared>,
-    seats: RefCell<Vec<Seat>>,
+    seats: RefCell<Vec<Seat<C>>>,
     is_collecting: Cell<bool>,
+    spare: Cell<Vec<u32>>,
 }
 
 /// What the tickets share with their queue.
@@ -67,13 +69,14 @@ struct Inbox {
     numbers: Vec<u32>,
     /// Whom to wake when something arrives: set while the owner rests.
     consumer: Option<Waker>,
-    closed: bool,
+    is_closed: bool,
 }
 
-/// One child's place. The ticket's waker is made once and lent to every poll.
-struct Seat {
+/// One child's place. The child and its waker are out while it is polled.
+struct Seat<C> {
     ticket: Arc<Ticket>,
-    waker: Waker,
+    waker: Option<Waker>,
+    child: Option<C>,
 }
 
 struct Ticket {
@@ -96,7 +99,9 @@ impl Wake for Ticket {
     fn wake_by_ref(self: &Arc<Self>) {
         // Only a thread itself writes its own name there, so "it is me" is never out of date.
         if self.queue.home.load(Ordering::Relaxed) == this_thread() {
-            self.hand_over();
+            if self.put_on_chain() {
+                self.queue.tell_woken(self.number);
+            }
         } else {
             self.post();
         }
@@ -104,33 +109,38 @@ impl Wake for Ticket {
 }
 
 impl Ticket {
+    fn new(number: u32, queue: &Arc<Shared>) -> Arc<Self> {
+        Arc::new(Ticket {
+            number,
+            next: AtomicU32::new(NOT_QUEUED),
+            posted: AtomicBool::new(false),
+            queue: Arc::clone(queue),
+        })
+    }
+
     fn is_queued(&self) -> bool {
         self.next.load(Ordering::Relaxed) != NOT_QUEUED
     }
 
-    /// A wake on the home thread.
-    fn hand_over(&self) {
+    /// Puts the number on the chain; false if it is there already. On the home thread only.
+    fn put_on_chain(&self) -> bool {
         if self.is_queued() {
-            return;
+            return false;
         }
-        self.put_on_chain();
-        if let Some(on_wake) = self.queue.on_wake {
-            on_wake(self.number);
-        }
-    }
-
-    fn put_on_chain(&self) {
-        self.next
-            .store(self.queue.newest.load(Ordering::Relaxed), Ordering::Relaxed);
+        let newest = self.queue.newest.load(Ordering::Relaxed);
+        self.next.store(newest, Ordering::Relaxed);
         self.queue.newest.store(self.number, Ordering::Relaxed);
+        true
     }
 
     /// Puts the number in the inbox, if it is not there, and wakes the owner if it rests.
+    #[inline(never)]
     fn post(&self) {
         let mut inbox = self.queue.inbox();
-        if inbox.closed || self.posted.swap(true, Ordering::Relaxed) {
+        if inbox.is_closed || self.posted.load(Ordering::Relaxed) {
             return;
         }
+        self.posted.store(true, Ordering::Relaxed);
         inbox.numbers.push(self.number);
         // `Release`, and `Acquire` where it is read: what this thread did before the wake is seen
         // by the poll.
@@ -145,13 +155,19 @@ impl Ticket {
 }
 
 impl Shared {
+    fn tell_woken(&self, number: u32) {
+        if let Some(on_wake) = self.on_wake {
+            on_wake(number);
+        }
+    }
+
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         // Nothing here panics while it holds the lock, so a poisoned inbox is a good inbox.
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ReadyQueue {
+impl<C> ReadyQueue<C> {
     pub(crate) fn new(on_wake: Option<fn(u32)>) -> Self {
         let shared = Shared {
             home: AtomicUsize::new(NOWHERE),
@@ -164,6 +180,7 @@ impl ReadyQueue {
             shared: Arc::new(shared),
             seats: RefCell::default(),
             is_collecting: Cell::default(),
+            spare: Cell::default(),
         }
     }
 
@@ -174,11 +191,12 @@ impl ReadyQueue {
     }
 
     /// Seats a new child, which wants to be polled at once. Numbers begin at 0 and are given by the
-    /// owner, without gaps.
-    pub(crate) fn add(&self, number: u32) {
+    /// owner, without gaps; one is given again when its child has left and its mark is off.
+    pub(crate) fn add(&self, number: u32, child: C) {
         let mut seats = self.seats.borrow_mut();
-        if number as usize == seats.len() {
-            seats.push(Seat::new(number, &self.shared));
+        match seats.get_mut(number as usize) {
+            Some(seat) => seat.child = Some(child),
+            None => seats.push(Seat::new(number, &self.shared, child)),
         }
         seats[number as usize].ticket.put_on_chain();
     }
@@ -195,24 +213,44 @@ impl ReadyQueue {
         }
     }
 
-    /// Polls a child, with its own waker. A wake before this line is answered by this poll (I1), a
-    /// wake after it asks for another (I2).
-    pub(crate) fn poll<R>(&self, number: u32, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    /// Takes a child out to be polled, with its own waker; `None` if it has left. A wake before
+    /// this line is answered by this poll (I1), a wake after it asks for another (I2).
+    #[inline]
+    pub(crate) fn take(&self, number: u32) -> Option<(C, Waker)> {
         self.collect_mail();
-        let waker = {
-            let seat = &mut self.seats.borrow_mut()[number as usize];
-            seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
-            // Lent, not cloned: a clone costs two atomic additions a poll.
-            std::mem::replace(&mut seat.waker, Waker::noop().clone())
-        };
-        let result = poll(&mut Context::from_waker(&waker));
-        self.seats.borrow_mut()[number as usize].waker = waker;
-        result
+        let seat = &mut self.seats.borrow_mut()[number as usize];
+        seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
+        // Lent, not cloned: a clone would cost two atomic additions a poll.
+        seat.child.take().zip(seat.waker.take())
     }
 
-    /// Whether this number is on the chain, or in a batch that was taken and not yet polled.
-    pub(crate) fn is_queued(&self, number: u32) -> bool {
-        self.seats.borrow()[number as usize].ticket.is_queued()
+    /// The child is still pending.
+    #[inline]
+    pub(crate) fn put_back(&self, number: u32, child: C, waker: Waker) {
+        let seat = &mut self.seats.borrow_mut()[number as usize];
+        seat.waker = Some(waker);
+        seat.child = Some(child);
+    }
+
+    /// The child is done, and another may come to sit here: no late wake for the one may reach the
+    /// other (I3). False: its number is still on the chain, so the seat is not free before it is
+    /// taken off.
+    pub(crate) fn leave(&self, number: u32, waker: Option<Waker>) -> bool {
+        let seat = &mut self.seats.borrow_mut()[number as usize];
+        seat.waker = waker.or(seat.waker.take());
+        if seat.ticket.is_queued() {
+            return false;
+        }
+        if seat.is_waker_kept() || seat.ticket.posted.load(Ordering::Relaxed) {
+            let old = mem::replace(&mut seat.ticket, Ticket::new(number, &self.shared));
+            seat.waker = Some(Waker::from(Arc::clone(&seat.ticket)));
+            let mut inbox = self.shared.inbox();
+            if old.posted.swap(true, Ordering::Relaxed) {
+                inbox.numbers.retain(|&posted| posted != number);
+            }
+            old.next.store(END, Ordering::Relaxed);
+        }
+        true
     }
 
     /// Whether anything is ready.
@@ -229,28 +267,18 @@ impl ReadyQueue {
     /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
     /// (I13).
     pub(crate) fn is_lost(&self, number: u32) -> bool {
-        let ticket = &self.seats.borrow()[number as usize].ticket;
-        let kept = Arc::strong_count(ticket) > OWN_CLONES;
-        // A clone that woke and was then dropped elsewhere: whoever sees it gone sees its mail.
-        fence(Ordering::Acquire);
-        !kept && !ticket.is_queued() && !self.shared.mail.load(Ordering::Acquire)
+        let seat = &self.seats.borrow()[number as usize];
+        !seat.is_waker_kept()
+            && !seat.ticket.is_queued()
+            && !self.shared.mail.load(Ordering::Acquire)
     }
 
-    /// A seat's child is gone, and another may come to sit here. No late wake for the one may reach
-    /// the other (I3).
-    pub(crate) fn vacate(&self, number: u32) {
-        let seat = &mut self.seats.borrow_mut()[number as usize];
-        let kept = Arc::strong_count(&seat.ticket) > OWN_CLONES;
-        fence(Ordering::Acquire);
-        seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
-        // Where nobody holds a waker, the next child can have the ticket.
-        if kept || seat.ticket.posted.load(Ordering::Relaxed) {
-            let old = std::mem::replace(seat, Seat::new(number, &self.shared));
-            let mut inbox = self.shared.inbox();
-            if old.ticket.posted.swap(true, Ordering::Relaxed) {
-                inbox.numbers.retain(|&posted| posted != number);
+    /// The children that have not left, with their numbers.
+    pub(crate) fn inspect(&self, mut look: impl FnMut(u32, &C)) {
+        for (seat, number) in self.seats.borrow().iter().zip(0..) {
+            if let Some(child) = &seat.child {
+                look(number, child);
             }
-            old.ticket.next.store(END, Ordering::Relaxed);
         }
     }
 
@@ -283,59 +311,72 @@ impl ReadyQueue {
 
     /// The owner has ended. Wakes do nothing from now on.
     pub(crate) fn close(&self) {
-        let mut inbox = self.shared.inbox();
-        inbox.closed = true;
-        let old = std::mem::take(&mut *inbox);
-        inbox.closed = true;
-        drop(inbox);
+        let closed = Inbox {
+            is_closed: true,
+            ..Inbox::default()
+        };
+        let old = mem::replace(&mut *self.shared.inbox(), closed);
         drop(old);
     }
 
     /// Moves the inbox to the chain.
     fn collect_mail(&self) {
         // Nearly always down, and then one plain load is all.
-        if !self.shared.mail.load(Ordering::Acquire) {
-            return;
+        if self.shared.mail.load(Ordering::Acquire) {
+            self.empty_inbox();
         }
-        let numbers = {
+    }
+
+    fn empty_inbox(&self) {
+        let mut numbers = self.spare.take();
+        {
+            let seats = self.seats.borrow();
             let mut inbox = self.shared.inbox();
             self.shared.mail.store(false, Ordering::Relaxed);
-            let seats = self.seats.borrow();
-            for &number in &inbox.numbers {
+            // Two vectors in turn, so that the memory is used again.
+            mem::swap(&mut inbox.numbers, &mut numbers);
+            for &number in &numbers {
                 seats[number as usize]
                     .ticket
                     .posted
                     .store(false, Ordering::Relaxed);
             }
-            std::mem::take(&mut inbox.numbers)
-        };
+        }
         self.is_collecting.set(true);
-        for number in numbers {
-            let ticket = Arc::clone(&self.seats.borrow()[number as usize].ticket);
-            ticket.hand_over();
+        for number in numbers.drain(..) {
+            let is_new = self.seats.borrow()[number as usize].ticket.put_on_chain();
+            if is_new {
+                self.shared.tell_woken(number);
+            }
         }
         self.is_collecting.set(false);
+        self.spare.set(numbers);
     }
 }
 
-impl Drop for ReadyQueue {
+impl<C> Drop for ReadyQueue<C> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl Seat {
-    fn new(number: u32, shared: &Arc<Shared>) -> Self {
-        let ticket = Arc::new(Ticket {
-            number,
-            next: AtomicU32::new(NOT_QUEUED),
-            posted: AtomicBool::new(false),
-            queue: Arc::clone(shared),
-        });
+impl<C> Seat<C> {
+    fn new(number: u32, shared: &Arc<Shared>, child: C) -> Self {
+        let ticket = Ticket::new(number, shared);
         Seat {
-            waker: Waker::from(Arc::clone(&ticket)),
+            waker: Some(Waker::from(Arc::clone(&ticket))),
+            child: Some(child),
             ticket,
         }
+    }
+
+    /// Whether anybody but the seat holds a clone of the ticket.
+    fn is_waker_kept(&self) -> bool {
+        let is_kept = Arc::strong_count(&self.ticket) > OWN_CLONES;
+        // A clone may have woken the child and then been dropped, on another thread. Whoever sees
+        // that it is gone must also see its mail.
+        fence(Ordering::Acquire);
+        is_kept
     }
 }
 

@@ -72,19 +72,30 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Takes a value out, and its slot is free for the next.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get(key)?;
+        match self.slots.get(key.index as usize) {
+            Some(Slot::Full { serial, .. }) if *serial == key.serial => {
+                Some(self.remove_at(key.index))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for whoever knows that the slot is full.
+    #[inline]
+    pub(crate) fn remove_at(&mut self, index: u32) -> T {
         let empty = Slot::Empty {
             next_empty: self.first_empty,
         };
-        let Slot::Full { value, .. } =
-            std::mem::replace(&mut self.slots[key.index as usize], empty)
-        else {
-            unreachable!("`get` found a value in this slot");
-        };
-        self.first_empty = key.index;
-        self.len -= 1;
-        Some(value)
+        match std::mem::replace(&mut self.slots[index as usize], empty) {
+            Slot::Full { value, .. } => {
+                self.first_empty = index;
+                self.len -= 1;
+                value
+            }
+            Slot::Empty { .. } => panic!("slot {index} is empty"),
+        }
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
@@ -114,23 +125,6 @@ impl<T> Slab<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.len
-    }
-
-    /// Every value with its key, by index.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots
-            .iter()
-            .zip(0..)
-            .filter_map(|(slot, index)| match slot {
-                Slot::Full { serial, value } => Some((
-                    Key {
-                        index,
-                        serial: *serial,
-                    },
-                    value,
-                )),
-                Slot::Empty { .. } => None,
-            })
     }
 }
 

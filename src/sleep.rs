@@ -15,6 +15,7 @@
 //!
 //! Read next: `yield_now.rs`, which waits for nothing at all.
 
+use crate::clock::nanos;
 use crate::event::EventKind;
 use crate::event_loop::{Core, current};
 use crate::timer_wheel::TimerKey;
@@ -152,7 +153,6 @@ pub struct Sleep {
 enum Until {
     After(Duration),
     At(Instant),
-    Never,
 }
 
 impl Future for Sleep {
@@ -174,18 +174,19 @@ impl Future for Sleep {
             self.timer = None;
             return Poll::Ready(());
         }
-        let now = core.clock.now();
-        if let Until::After(duration) = self.until {
-            self.until = now.checked_add(duration).map_or(Until::Never, Until::At);
-        }
+        let now = core.look_at_clock();
         let deadline = match self.until {
-            Until::At(deadline) if deadline <= now => return Poll::Ready(()),
-            Until::At(deadline) => core.clock.nanos(deadline),
-            _ => None,
+            Until::After(duration) => nanos(duration).and_then(|nanos| now.checked_add(nanos)),
+            Until::At(moment) => core.clock.nanos(moment),
         };
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Poll::Ready(());
+        }
         core.pending.set(Some(self.made_at));
         // What is never due is no timer, and keeps no waker.
         if let Some(deadline) = deadline {
+            // From here on it is a moment: another loop may have to go on with it.
+            self.until = Until::At(core.clock.moment(deadline));
             let key = core.set_timer(deadline, cx.waker(), self.made_at);
             self.timer = Some((core, key));
         }

@@ -7,57 +7,50 @@
 //!
 //! Read next: `event_loop.rs`, which asks for this report when it has nothing left to wait for.
 
-use crate::event::TaskId;
+use crate::event::ROOT;
 use crate::ready_queue::ReadyQueue;
-use crate::task::{Stage, Tasks};
+use crate::task::{Child, Tasks};
 use std::fmt::Write;
 
 /// Whether every task is proved to be lost.
-pub(crate) fn is_proved(tasks: &Tasks, ready: &ReadyQueue) -> bool {
-    let table = tasks.table.borrow();
-    let mut waiting = table
-        .iter()
-        .filter(|(_, task)| !matches!(task.stage, Stage::Done(_)));
-    waiting.all(|(key, _)| ready.is_lost(key.index))
+pub(crate) fn is_proved(ready: &ReadyQueue<Child>) -> bool {
+    let mut is_proved = true;
+    ready.inspect(|number, _| is_proved &= ready.is_lost(number));
+    is_proved
 }
 
 /// The tasks that wait, and what is known of each.
-pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue) -> String {
-    let verdict = if is_proved(tasks, ready) {
-        "nothing can ever wake"
-    } else {
-        "nothing has woken"
+pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
+    let verdict = match is_proved(ready) {
+        true => "nothing can ever wake",
+        false => "nothing has woken",
     };
     let mut report =
         format!("stuck: no task is ready, no timer is set, and {verdict} these tasks:");
-    let labels = tasks.labels.borrow();
-    for (key, task) in tasks.table.borrow().iter() {
-        if matches!(task.stage, Stage::Done(_)) {
-            continue;
-        }
-        let id = TaskId(key.serial);
+    ready.inspect(|number, child| {
+        let task = tasks.id(number);
+        let labels = tasks.labels.borrow();
         let label = labels
-            .get(&id)
+            .get(&task)
             .map(|label| format!(" \"{label}\""))
             .unwrap_or_default();
-        let spawned = if key.serial == 0 {
-            "the future of block_on at"
-        } else {
-            "spawned at"
+        let spawned = match task {
+            ROOT => "the future of block_on at",
+            _ => "spawned at",
         };
-        let pending = match task.pending {
+        let at = tasks.table.borrow()[number].spawned_at;
+        let pending = match child.pending {
             Some(made_at) => format!("waits for the sleep made at {made_at}"),
             None => "waits for something that is no sleep of ours".to_string(),
         };
-        let waker = match ready.is_lost(key.index) {
+        let waker = match ready.is_lost(number) {
             true => "kept no waker, so nothing can ever poll it again",
             false => "its waker is kept somewhere, but has not been called",
         };
         let _ = write!(
             report,
-            "\n  task {id}{label}, {spawned} {}: {pending}; {waker}",
-            task.spawned_at
+            "\n  task {task}{label}, {spawned} {at}: {pending}; {waker}"
         );
-    }
+    });
     report
 }

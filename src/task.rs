@@ -19,13 +19,14 @@
 //!
 //! Read next: `event_loop.rs`, which polls them.
 
-use crate::event::TaskId;
+use crate::event::{ROOT, TaskId};
 use crate::slab::Slab;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -47,29 +48,42 @@ where
     }
 }
 
-pub(crate) type BoxedJob = Pin<Box<dyn Job>>;
+/// What sits in a seat of the loop's ready queue.
+pub(crate) struct Child {
+    pub(crate) job: Pin<Box<dyn Job>>,
+    /// The sleep that was pending in the last poll.
+    pub(crate) pending: Option<&'static Location<'static>>,
+}
+
+impl Child {
+    pub(crate) fn new(future: impl Future + 'static) -> Self {
+        Child {
+            job: Box::pin(future),
+            pending: None,
+        }
+    }
+}
 
 /// In the place of an output: why there is none.
 struct Failed(JoinError);
 
 pub(crate) struct Task {
-    pub(crate) stage: Stage,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// The sleep that was pending in the last poll.
-    pub(crate) pending: Option<&'static Location<'static>>,
-    /// Who awaits the handle.
-    waiter: Option<Waker>,
+    stage: Stage,
     has_handle: bool,
-    is_queued: bool,
+    has_seat: bool,
 }
 
-pub(crate) enum Stage {
-    Waiting(BoxedJob),
-    Polling,
+enum Stage {
+    /// Not done yet. If somebody awaits the handle, this wakes them.
+    Running(Option<Waker>),
+    /// Done, and the handle has not asked yet.
     Done(Box<dyn Any>),
+    /// Done, and nobody will ask.
+    Taken,
 }
 
-/// The loop's table of tasks.
+/// What the loop and the handles know of each task. The futures are in the ready queue's seats.
 #[derive(Default)]
 pub(crate) struct Tasks {
     pub(crate) table: RefCell<Slab<Task>>,
@@ -78,102 +92,67 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// A slot for a task; the root future has one too, though it does not live in the table.
-    pub(crate) fn insert(
-        &self,
-        stage: Stage,
-        spawned_at: &'static Location<'static>,
-    ) -> (u32, TaskId) {
+    pub(crate) fn insert(&self, spawned_at: &'static Location<'static>) -> (u32, TaskId) {
+        let stage = Stage::Running(None);
         let task = Task {
-            stage,
             spawned_at,
-            pending: None,
-            waiter: None,
+            stage,
             has_handle: true,
-            is_queued: false,
+            has_seat: true,
         };
         let key = self.table.borrow_mut().insert(task);
         (key.index, TaskId(key.serial))
     }
 
-    pub(crate) fn id(&self, index: u32) -> Option<TaskId> {
+    /// The name of the task with this number.
+    pub(crate) fn id(&self, index: u32) -> TaskId {
         self.table
             .borrow()
             .key_at(index)
-            .map(|key| TaskId(key.serial))
+            .map_or(ROOT, |key| TaskId(key.serial))
     }
 
-    /// The numbers of the tasks that are not done.
-    pub(crate) fn waiting(&self) -> Vec<u32> {
-        let table = self.table.borrow();
-        let waiting = table
-            .iter()
-            .filter(|(_, task)| matches!(task.stage, Stage::Waiting(_)));
-        waiting.map(|(key, _)| key.index).collect()
-    }
-
-    /// Takes the future out to be polled; `None` if the task is done.
-    pub(crate) fn start_poll(&self, index: u32) -> Option<(BoxedJob, TaskId)> {
-        let mut table = self.table.borrow_mut();
-        let id = TaskId(table.key_at(index)?.serial);
-        match std::mem::replace(&mut table[index].stage, Stage::Polling) {
-            Stage::Waiting(job) => Some((job, id)),
-            done => {
-                table[index].stage = done;
-                None
-            }
-        }
-    }
-
-    /// Puts the future back.
-    pub(crate) fn wait(
-        &self,
-        index: u32,
-        job: BoxedJob,
-        pending: Option<&'static Location<'static>>,
-    ) {
-        let task = &mut self.table.borrow_mut()[index];
-        task.stage = Stage::Waiting(job);
-        task.pending = pending;
-    }
-
-    /// The task is done: stores what came of it for the handle. `is_queued`: its number is still on
-    /// the ready queue, and [`Tasks::dequeued`] will tell when it is not. Gives who is to be woken,
-    /// and what is to be dropped.
+    /// The task is done: keeps what came of it for the handle, or drops it where there is none.
+    /// `has_seat`: its number is still on the ready queue. Gives who is to be woken.
     pub(crate) fn finish(
         &self,
         index: u32,
         outcome: Result<Box<dyn Any>, JoinError>,
-        is_queued: bool,
-    ) -> (Option<Waker>, Option<Task>) {
-        if !self.labels.borrow().is_empty()
-            && let Some(id) = self.id(index)
-        {
-            self.labels.borrow_mut().remove(&id);
+        has_seat: bool,
+    ) -> Option<Waker> {
+        if !self.labels.borrow().is_empty() {
+            self.labels.borrow_mut().remove(&self.id(index));
         }
+        let outcome = outcome.unwrap_or_else(|error| Box::new(Failed(error)));
         let mut table = self.table.borrow_mut();
         let task = &mut table[index];
-        task.stage = Stage::Done(outcome.unwrap_or_else(|error| Box::new(Failed(error))));
-        task.is_queued = is_queued;
-        (task.waiter.take(), free(&mut table, index))
+        task.has_seat = has_seat;
+        if task.has_handle {
+            let Stage::Running(waiter) = mem::replace(&mut task.stage, Stage::Done(outcome)) else {
+                unreachable!("a task is done once");
+            };
+            return waiter;
+        }
+        task.stage = Stage::Taken;
+        free(&mut table, index);
+        drop(table);
+        drop(outcome);
+        None
     }
 
     /// The number of a task that is done has come off the ready queue.
-    pub(crate) fn dequeued(&self, index: u32) {
+    pub(crate) fn leave_seat(&self, index: u32) {
         let mut table = self.table.borrow_mut();
-        table[index].is_queued = false;
-        let removed = free(&mut table, index);
-        drop(table);
-        drop(removed);
+        table[index].has_seat = false;
+        free(&mut table, index);
     }
 }
 
-/// Frees the slot if all three have let go.
-fn free(table: &mut Slab<Task>, index: u32) -> Option<Task> {
-    let task = &table[index];
-    let is_free = matches!(task.stage, Stage::Done(_)) && !task.has_handle && !task.is_queued;
-    let key = if is_free { table.key_at(index) } else { None };
-    key.and_then(|key| table.remove(key))
+/// Frees the slot if all three have let go. Nothing is left in it then that runs code when dropped.
+fn free(table: &mut Slab<Task>, index: u32) {
+    if matches!(table[index].stage, Stage::Taken) && !table[index].has_seat {
+        table.remove_at(index);
+    }
 }
 
 /// Waits for a spawned task: a future of its output. Made by [`spawn`](crate::spawn).
@@ -233,15 +212,11 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended: with an output, with a panic, or with its loop.
     pub fn is_finished(&self) -> bool {
-        self.is_done || matches!(self.tasks.table.borrow()[self.index].stage, Stage::Done(_))
-    }
-
-    /// Lets go of the slot. What was in it is the caller's to drop, or to keep.
-    fn let_go(&mut self) -> Option<Task> {
-        self.is_done = true;
-        let mut table = self.tasks.table.borrow_mut();
-        table[self.index].has_handle = false;
-        free(&mut table, self.index)
+        self.is_done
+            || !matches!(
+                self.tasks.table.borrow()[self.index].stage,
+                Stage::Running(_)
+            )
     }
 }
 
@@ -253,36 +228,48 @@ impl<T> Future for JoinHandle<T> {
             !self.is_done,
             "this JoinHandle has given its result already: do not poll it again"
         );
-        if !self.is_finished() {
-            // I4: the latest waker counts. Cloning and dropping one may run code that we do not
-            // know: not while we borrow.
-            let waker = cx.waker().clone();
-            let old = self.tasks.table.borrow_mut()[self.index]
-                .waiter
-                .replace(waker);
+        // To clone or drop a waker may run code that we do not know: not while we borrow.
+        let waker = if self.is_finished() {
+            None
+        } else {
+            Some(cx.waker().clone())
+        };
+        let mut table = self.tasks.table.borrow_mut();
+        let task = &mut table[self.index];
+        if waker.is_some() {
+            // I4: the latest waker counts.
+            let old = mem::replace(&mut task.stage, Stage::Running(waker));
+            drop(table);
             drop(old);
             return Poll::Pending;
         }
-        let outcome = {
-            let mut table = self.tasks.table.borrow_mut();
-            let empty = Stage::Done(Box::new(()));
-            match std::mem::replace(&mut table[self.index].stage, empty) {
-                Stage::Done(outcome) => outcome,
-                _ => unreachable!("`is_finished` said so"),
-            }
+        let Stage::Done(outcome) = mem::replace(&mut task.stage, Stage::Taken) else {
+            unreachable!("`is_finished` said so");
         };
-        self.let_go();
+        free(&mut table, self.index);
+        drop(table);
+        self.is_done = true;
         Poll::Ready((self.open)(outcome))
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if !self.is_done {
-            let waiter = self.tasks.table.borrow_mut()[self.index].waiter.take();
-            let task = self.let_go();
-            drop((waiter, task));
+        if self.is_done {
+            return;
         }
+        // Detached: nobody will ask for the output, and nobody awaits it.
+        let mut table = self.tasks.table.borrow_mut();
+        let task = &mut table[self.index];
+        task.has_handle = false;
+        let nobody = match task.stage {
+            Stage::Running(_) => Stage::Running(None),
+            _ => Stage::Taken,
+        };
+        let old = mem::replace(&mut task.stage, nobody);
+        free(&mut table, self.index);
+        drop(table);
+        drop(old);
     }
 }
 

@@ -35,6 +35,7 @@ use crate::slab::{Key, NONE, Slab};
 
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
+const LEVELS: usize = 64usize.div_ceil(BITS as usize);
 
 /// A structure of timers: each is a deadline and a value that [`advance`](TimerWheel::advance)
 /// hands back when it is due.
@@ -61,8 +62,10 @@ const SLOTS: usize = 1 << BITS;
 /// ```
 pub struct TimerWheel<T> {
     now: u64,
-    /// From the finest up; made when a timer needs them.
-    levels: Vec<Level>,
+    /// For each level, a bit for each slot that is not empty.
+    occupied: [u64; LEVELS],
+    /// All slots, level by level. Made with the first timer.
+    slots: Vec<Slot>,
     timers: Slab<Timer<T>>,
     /// Scratch for `expire`: (deadline, index) of what is due.
     due: Vec<(u64, u32)>,
@@ -77,11 +80,6 @@ struct Timer<T> {
     previous: u32,
     next: u32,
     value: T,
-}
-
-struct Level {
-    occupied: u64,
-    slots: [Slot; SLOTS],
 }
 
 #[derive(Clone, Copy)]
@@ -115,7 +113,8 @@ impl<T> TimerWheel<T> {
     pub fn new() -> Self {
         TimerWheel {
             now: 0,
-            levels: Vec::new(),
+            occupied: [0; LEVELS],
+            slots: Vec::new(),
             timers: Slab::new(),
             due: Vec::new(),
         }
@@ -128,22 +127,25 @@ impl<T> TimerWheel<T> {
     ///
     /// With more than four billion timers at once.
     pub fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
+        if self.slots.is_empty() {
+            self.slots = vec![EMPTY; LEVELS * SLOTS];
+        }
         let key = self.timers.insert(Timer {
             deadline,
             previous: NONE,
             next: NONE,
             value,
         });
-        self.link(key.index);
+        self.link(key.index, deadline);
         TimerKey(key)
     }
 
     /// Takes a timer out before it is due, and returns its value; `None` if it fired or was
     /// cancelled already. O(1).
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        self.timers.get(key.0)?;
-        self.unlink(key.0.index);
-        self.timers.remove(key.0).map(|timer| timer.value)
+        let timer = self.timers.remove(key.0)?;
+        self.unlink(&timer);
+        Some(timer.value)
     }
 
     /// The time to advance to next, in nanoseconds since the wheel's zero; `None` when the wheel is
@@ -154,8 +156,8 @@ impl<T> TimerWheel<T> {
     pub fn next_deadline(&self) -> Option<u64> {
         // The first slot of the finest level holds the earliest: all other timers differ from now
         // in a higher digit.
-        let level = self.levels.iter().find(|level| level.occupied != 0)?;
-        Some(level.slots[level.occupied.trailing_zeros() as usize].earliest)
+        let level = self.occupied.iter().position(|&slots| slots != 0)?;
+        Some(self.slots[level * SLOTS + self.occupied[level].trailing_zeros() as usize].earliest)
     }
 
     /// Moves the wheel's time on to `now` and appends the values of the timers that are due
@@ -196,7 +198,7 @@ impl<T> TimerWheel<T> {
         }
         let (top, _) = place(self.now, now);
         self.now = now;
-        for level in 0..self.levels.len().min(top + 1) {
+        for level in 0..=top {
             // Below the highest digit that changes, time has passed every slot.
             let reached = if level < top {
                 SLOTS - 1
@@ -225,25 +227,21 @@ impl<T> TimerWheel<T> {
 
     /// Empties the slots of a level up to `reached`: each timer is due, or moves to a finer level.
     fn sweep(&mut self, level: usize, reached: usize) {
-        loop {
-            let passed = self.levels[level].occupied & (u64::MAX >> (SLOTS - 1 - reached));
-            if passed == 0 {
-                return;
-            }
-            let slot = passed.trailing_zeros() as usize;
-            self.levels[level].occupied &= !(1 << slot);
-            let list = std::mem::replace(&mut self.levels[level].slots[slot], EMPTY);
-            let mut index = list.first;
+        let passed = self.occupied[level] & (u64::MAX >> (SLOTS - 1 - reached));
+        self.occupied[level] &= !passed;
+        let mut left = passed;
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let mut index = self.slots[level * SLOTS + slot].first;
+            self.slots[level * SLOTS + slot] = EMPTY;
             while index != NONE {
                 let Timer { deadline, next, .. } = self.timers[index];
                 if deadline <= self.now {
                     self.due.push((deadline, index));
                 } else {
-                    debug_assert!(
-                        place(self.now, deadline).0 < level,
-                        "a timer that is not due moves down"
-                    );
-                    self.link(index);
+                    debug_assert!(place(self.now, deadline).0 < level, "it moves down a level");
+                    self.link(index, deadline);
                 }
                 index = next;
             }
@@ -251,50 +249,35 @@ impl<T> TimerWheel<T> {
     }
 
     /// Appends a timer to the list of its slot.
-    fn link(&mut self, index: u32) {
-        let deadline = self.timers[index].deadline;
+    fn link(&mut self, index: u32, deadline: u64) {
         let (level, slot) = place(self.now, deadline);
-        while self.levels.len() <= level {
-            self.levels.push(Level {
-                occupied: 0,
-                slots: [EMPTY; SLOTS],
-            });
-        }
-        self.levels[level].occupied |= 1 << slot;
-        let list = &mut self.levels[level].slots[slot];
+        self.occupied[level] |= 1 << slot;
+        let list = &mut self.slots[level * SLOTS + slot];
         list.earliest = list.earliest.min(deadline);
-        let last = std::mem::replace(&mut list.last, index);
-        match last {
+        let previous = std::mem::replace(&mut list.last, index);
+        match previous {
             NONE => list.first = index,
-            last => self.timers[last].next = index,
+            previous => self.timers[previous].next = index,
         }
         let timer = &mut self.timers[index];
-        timer.previous = last;
-        timer.next = NONE;
+        (timer.previous, timer.next) = (previous, NONE);
     }
 
-    /// Takes a timer out of the list of its slot.
-    fn unlink(&mut self, index: u32) {
-        let Timer {
-            deadline,
-            previous,
-            next,
-            ..
-        } = self.timers[index];
-        let (level, slot) = place(self.now, deadline);
-        let level = &mut self.levels[level];
-        let list = &mut level.slots[slot];
-        match previous {
-            NONE => list.first = next,
-            previous => self.timers[previous].next = next,
+    /// Takes a timer, which is out of the table already, out of the list of its slot.
+    fn unlink(&mut self, timer: &Timer<T>) {
+        let (level, slot) = place(self.now, timer.deadline);
+        let list = &mut self.slots[level * SLOTS + slot];
+        match timer.previous {
+            NONE => list.first = timer.next,
+            previous => self.timers[previous].next = timer.next,
         }
-        match next {
-            NONE => list.last = previous,
-            next => self.timers[next].previous = previous,
+        match timer.next {
+            NONE => list.last = timer.previous,
+            next => self.timers[next].previous = timer.previous,
         }
         if list.first == NONE {
             *list = EMPTY;
-            level.occupied &= !(1 << slot);
+            self.occupied[level] &= !(1 << slot);
         }
     }
 }

@@ -33,6 +33,7 @@ use std::task::{Context, Poll};
 /// });
 /// assert_eq!(*order.borrow(), ["a", "b", "root"]);
 /// ```
+#[inline]
 pub fn yield_now() -> YieldNow {
     YieldNow { has_yielded: false }
 }
@@ -47,6 +48,7 @@ pub struct YieldNow {
 impl Future for YieldNow {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_yielded {
             return Poll::Ready(());
