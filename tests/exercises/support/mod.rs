@@ -9,12 +9,12 @@
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
 
-use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
+use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument, sleep};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::panic;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, Weak};
@@ -25,7 +25,7 @@ use std::time::Duration;
 const MOST_POLLS: usize = 200_000;
 
 /// So many events are kept to be shown.
-const MOST_EVENTS: usize = 5_000;
+const MOST_EVENTS: usize = 50_000;
 
 pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
@@ -64,6 +64,27 @@ impl Asked {
         event_loop
             .on_event(move |event| observe(event))
             .block_on(future)
+    }
+
+    /// Runs a future on an event loop with the real clock, for what other threads and the network
+    /// have a part in. Whoever is not woken there would wait for ever: a timer ends it, long after
+    /// any machine would have been ready.
+    #[track_caller]
+    pub fn run_for_real<F: IntoFuture>(&self, future: F) -> F::Output {
+        let future = future.into_future();
+        self.run_on(EventLoop::new(), async {
+            let (mut future, mut end) = (pin!(future), pin!(sleep(seconds(30.0))));
+            poll_fn(|cx| {
+                if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                    return Poll::Ready(output);
+                }
+                match end.as_mut().poll(cx) {
+                    Poll::Ready(()) => panic!("it waits for 30 s now: was somebody not woken?"),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        })
     }
 
     /// Keeps the events that are told to it, and stops what goes on for ever.
