@@ -1,8 +1,7 @@
 //! The event loop.
 //!
 //! It is [`Core::run`], and it fits on a screen: poll what is ready, fire the timers that are due,
-//! and when there is nothing to do, park the thread until there is. Everything else here is how one
-//! gets in and out.
+//! and when there is nothing to do, park the thread until there is.
 //!
 //! ```text
 //!  spawn ──1──▶ READY ──2──▶ POLLING ──3──▶ DONE       1 Core::spawn           2 Core::run takes the batch
@@ -23,24 +22,24 @@
 //! What always holds: the loop holds none of its own borrows while it runs code that it does not
 //! know, which is polls, wakers, destructors and the observer.
 //!
-//! Read next: `sleep.rs`, the first future on top of it.
+//! Read next: `block_on.rs`, which makes a loop and takes it down.
 
 use crate::clock::Clock;
 use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
-use crate::task::{Child, JoinError, JoinHandle, Tasks};
+use crate::task::{Child, JoinError, Tasks};
 use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, IntoFuture, pending};
+use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The root future's number. It has the first slot of the table, but lives on the stack of
@@ -50,7 +49,7 @@ const ROOT: u32 = 0;
 /// How long nothing may happen before the loop says that this is strange.
 const SUSPICIOUS_REST: Duration = Duration::from_secs(1);
 
-type Panic = Box<dyn Any + Send>;
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 thread_local! {
     /// The loop that runs on this thread. `ManuallyDrop`, because a thread-local that needs no
@@ -69,14 +68,14 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) timers: RefCell<TimerWheel<Waker>>,
     pub(crate) tasks: Rc<Tasks>,
-    ready: ReadyQueue<Child>,
+    pub(crate) ready: ReadyQueue<Child>,
     /// The task that is being polled, and the sleep that was found pending in this poll.
     running: Cell<Option<u32>>,
     pub(crate) pending: Cell<Option<&'static Location<'static>>>,
     is_firing: Cell<bool>,
     /// The time when this turn last looked at the clock, if it did.
     seen: Cell<Option<u64>>,
-    teller: Teller,
+    pub(crate) teller: Teller,
     /// The innermost label around what is being polled, and how many futures were given a number.
     /// For events.
     pub(crate) label: RefCell<Option<Arc<str>>>,
@@ -84,14 +83,33 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    pub(crate) fn new(is_simulated: bool, observer: Option<Observer>) -> Self {
+        let on_wake = observer.as_ref().map(|_| tell_woken as fn(u32));
+        Core {
+            clock: Clock::new(is_simulated),
+            timers: RefCell::default(),
+            tasks: Rc::default(),
+            ready: ReadyQueue::new(on_wake),
+            running: Cell::default(),
+            pending: Cell::default(),
+            is_firing: Cell::default(),
+            seen: Cell::default(),
+            teller: Teller::new(observer),
+            label: RefCell::default(),
+            labelled: Cell::default(),
+        }
+    }
+
     /// The event loop: polls the ready batch, fires the timers that are due, parks. Until the root
     /// future is done.
-    fn run<F: Future>(&self, mut root: Pin<&mut F>, unpark: &Waker) -> F::Output {
+    pub(crate) fn run<F: Future>(&self, mut root: Pin<&mut F>, unpark: &Waker) -> F::Output {
         let mut batch = Vec::new();
         let mut due = Vec::new();
         loop {
             self.ready.take_batch(&mut batch);
-            self.tell(|| EventKind::TurnStarted { ready: batch.len() });
+            if !batch.is_empty() {
+                self.tell(|| EventKind::TurnStarted { ready: batch.len() });
+            }
             while let Some(number) = batch.pop() {
                 if number != ROOT {
                     self.poll_task(number);
@@ -141,13 +159,18 @@ impl Core {
             Ok(Poll::Pending) => self.wait(number, child, waker),
             Ok(Poll::Ready(output)) => {
                 self.tell_ended(number, Outcome::Ready);
-                let outcome = catch(|| drop(child)).map(|()| output);
-                self.finish(number, waker, outcome.map_err(panicked));
+                let outcome = match catch(|| drop(child)) {
+                    Ok(()) => Ok(output),
+                    Err(panic) => {
+                        drop_quietly(output);
+                        Err(panicked(panic))
+                    }
+                };
+                self.finish(number, waker, outcome);
             }
             Err(panic) => {
                 self.tell_ended(number, Outcome::Panicked);
-                // A second panic, from a destructor, has nobody left to go to.
-                let _ = catch(|| drop(child));
+                drop_quietly(child);
                 self.finish(number, waker, Err(panicked(panic)));
             }
         }
@@ -186,7 +209,12 @@ impl Core {
     }
 
     /// The end of a task: the handle gets what came of it, and whoever awaits the handle is woken.
-    fn finish(&self, number: u32, waker: Waker, outcome: Result<Box<dyn Any>, JoinError>) {
+    pub(crate) fn finish(
+        &self,
+        number: u32,
+        waker: Waker,
+        outcome: Result<Box<dyn Any>, JoinError>,
+    ) {
         let has_seat = !self.ready.leave(number, Some(waker));
         // The output of a detached task is dropped here. If its destructor panics, there is nobody
         // to tell.
@@ -198,26 +226,29 @@ impl Core {
 
     /// Wakes whoever sleeps no longer. Gives the time, if it had to look at the clock.
     fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) -> u64 {
-        if self.timers.borrow().is_empty() {
+        let seen = self.seen.take();
+        let Some(next) = self.timers.borrow().next_deadline() else {
             return 0;
-        }
+        };
         // A sleep that began in this turn has looked at the clock. That is recent enough, unless
         // the thread is about to park: looking costs more than all the rest of a turn.
-        let now = match self.seen.take() {
+        let now = match seen {
             Some(seen) if self.ready.has_ready() => seen,
             _ => self.clock.elapsed_nanos(),
         };
-        self.timers
-            .borrow_mut()
-            .expire(now, |key, waker| due.push((key, waker)));
-        self.is_firing.set(true);
-        for (key, waker) in due.drain(..) {
-            self.tell(|| EventKind::TimerFired {
-                timer: key.0.serial,
-            });
-            waker.wake();
+        if next <= now {
+            self.timers
+                .borrow_mut()
+                .expire(now, |key, waker| due.push((key, waker)));
+            self.is_firing.set(true);
+            for (key, waker) in due.drain(..) {
+                self.tell(|| EventKind::TimerFired {
+                    timer: key.0.serial,
+                });
+                waker.wake();
+            }
+            self.is_firing.set(false);
         }
-        self.is_firing.set(false);
         now
     }
 
@@ -269,46 +300,11 @@ impl Core {
     }
 
     /// Seats a new task, and makes it ready.
-    fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
+    pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
         let (number, task) = self.tasks.insert(at);
-        self.tell(|| EventKind::Spawned { task, at });
         self.ready.add(number, child);
+        self.tell(|| EventKind::Spawned { task, at });
         number
-    }
-
-    /// The end of the loop. Gives the first panic of a destructor, or the observer's.
-    fn close(&self) -> Result<(), Panic> {
-        let dropped = self.drop_tasks();
-        // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
-        // any more.
-        drop(self.timers.take());
-        self.ready.close();
-        match self.teller.take_panic() {
-            Some(panic) => dropped.and(Err(panic)),
-            None => dropped,
-        }
-    }
-
-    /// Drops every task that is left (I12). Gives the first panic of a destructor.
-    fn drop_tasks(&self) -> Result<(), Panic> {
-        let mut result = Ok(());
-        // Destructors may spawn: until there is nothing left to drop.
-        loop {
-            let mut left = Vec::new();
-            self.ready.inspect(|number, _| left.push(number));
-            if left.is_empty() {
-                return result;
-            }
-            for number in left {
-                let Some((child, waker)) = self.ready.take(number) else {
-                    continue;
-                };
-                let task = self.tasks.id(number);
-                result = result.and(catch(|| drop(child)));
-                self.tell(|| EventKind::TaskDropped { task });
-                self.finish(number, waker, Err(JoinError::cancelled(task)));
-            }
-        }
     }
 
     /// The time, in nanoseconds since the loop began.
@@ -361,25 +357,22 @@ fn tell_woken(number: u32) {
     });
 }
 
-fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+/// Runs code that may panic.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work))
 }
 
-/// Wakes the loop itself.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
+/// Drops a value whose destructor may panic, when there is nobody left to tell.
+pub(crate) fn drop_quietly<T>(value: T) {
+    let _ = catch(|| drop(value));
 }
 
 /// While this is alive, its loop is the thread's loop.
-struct Entered;
+pub(crate) struct Entered;
 
 impl Entered {
     #[track_caller]
-    fn new(core: &Rc<Core>) -> Self {
+    pub(crate) fn new(core: &Rc<Core>) -> Self {
         assert!(
             current().is_none(),
             "block_on inside a running event loop would stop that loop: use `.await` or `spawn` instead"
@@ -395,188 +388,4 @@ impl Drop for Entered {
             CURRENT.replace(ManuallyDrop::new(None)),
         ));
     }
-}
-
-/// An event loop, about to run a future: [`block_on`] and [`simulate`] with more to choose.
-///
-/// It belongs to one thread, and ends with its future. As asyncio's `Runner`, or tokio's
-/// `LocalRuntime`.
-#[must_use = "an event loop does nothing until `block_on`"]
-pub struct EventLoop {
-    is_simulated: bool,
-    observer: Option<Observer>,
-}
-
-impl EventLoop {
-    /// A loop on the real clock.
-    pub fn new() -> Self {
-        EventLoop {
-            is_simulated: false,
-            observer: None,
-        }
-    }
-
-    /// A loop on a simulated clock: time stands still while anything can run, and jumps to the next
-    /// deadline when nothing can. See [`simulate`].
-    pub fn simulated() -> Self {
-        EventLoop {
-            is_simulated: true,
-            observer: None,
-        }
-    }
-
-    /// Tells `observer` all that the loop does, as it does it. A second observer takes the first
-    /// one's place.
-    ///
-    /// The observer may [`spawn`], ask [`now`](crate::now) and call wakers: events that it causes
-    /// itself are told when it has returned.
-    ///
-    /// # Panics
-    ///
-    /// If the observer panics, the panic leaves through [`block_on`](EventLoop::block_on).
-    ///
-    /// ```
-    /// use demitasse::{EventKind, EventLoop, sleep};
-    /// use std::{cell::Cell, rc::Rc, time::Duration};
-    ///
-    /// let parks = Rc::new(Cell::new(0));
-    /// let count = Rc::clone(&parks);
-    /// EventLoop::simulated()
-    ///     .on_event(move |event| {
-    ///         if let EventKind::Parked { .. } = event.kind {
-    ///             count.set(count.get() + 1);
-    ///         }
-    ///     })
-    ///     .block_on(sleep(Duration::from_secs(1)));
-    /// assert_eq!(parks.get(), 1);
-    /// ```
-    pub fn on_event(mut self, observer: impl FnMut(&Event) + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
-        self
-    }
-
-    /// Runs a future to its end on this thread, and meanwhile all tasks that it [`spawn`]s. The
-    /// loop ends with the future: tasks that are not done by then are dropped.
-    ///
-    /// # Panics
-    ///
-    /// - Inside a running event loop.
-    /// - If the future panics, or the destructor of a task that is dropped at the end, or the
-    ///   observer: with their panic.
-    /// - If the loop is stuck for ever: with a report that begins with `stuck:` and says which task
-    ///   waits for what.
-    #[track_caller]
-    pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
-        let on_wake = self.observer.as_ref().map(|_| tell_woken as fn(u32));
-        let core = Rc::new(Core {
-            clock: Clock::new(self.is_simulated),
-            timers: RefCell::default(),
-            tasks: Rc::default(),
-            ready: ReadyQueue::new(on_wake),
-            running: Cell::default(),
-            pending: Cell::default(),
-            is_firing: Cell::default(),
-            seen: Cell::default(),
-            teller: Teller::new(self.observer),
-            label: RefCell::default(),
-            labelled: Cell::default(),
-        });
-        let _entered = Entered::new(&core);
-        let _home = core.ready.come_home();
-        // The root future stays on the stack of this function: somebody keeps its seat.
-        core.spawn(Child::new(pending::<()>()), Location::caller());
-
-        let unpark = Waker::from(Arc::new(Unpark(thread::current())));
-        let output = catch(|| core.run(pin!(future.into_future()), &unpark));
-        let dropped = catch(|| core.close()).flatten();
-        match (output, dropped) {
-            (Ok(output), Ok(())) => output,
-            (Err(panic), _) => resume_unwind(panic),
-            (Ok(output), Err(panic)) => {
-                let _ = catch(|| drop(output));
-                resume_unwind(panic)
-            }
-        }
-    }
-}
-
-impl Default for EventLoop {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Runs a future to its end on this thread, on a new event loop with the real clock.
-///
-/// The same as [`EventLoop::new()`]`.block_on(future)`: see [`EventLoop::block_on`] for what ends
-/// with it, and when it panics. As asyncio's `run`.
-///
-/// ```
-/// let four = demitasse::block_on(async { 2 + 2 });
-/// assert_eq!(four, 4);
-/// ```
-#[track_caller]
-pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
-    EventLoop::new().block_on(future)
-}
-
-/// Runs a future to its end on a new event loop with a simulated clock: waiting takes no time.
-///
-/// Time stands still while anything is ready, and jumps to the next deadline when nothing is. So an
-/// hour of sleeping is over at once, and the same program does the same, run after run. As tokio's
-/// `start_paused`.
-///
-/// # Panics
-///
-/// As [`EventLoop::block_on`]. On this clock a loop is stuck as soon as nothing is ready and no
-/// timer is set.
-///
-/// ```
-/// use demitasse::{now, simulate, sleep};
-/// use std::time::Duration;
-///
-/// let passed = simulate(async {
-///     let start = now();
-///     sleep(Duration::from_secs(3600)).await;
-///     now() - start
-/// });
-/// assert_eq!(passed, Duration::from_secs(3600));
-/// ```
-#[track_caller]
-pub fn simulate<F: IntoFuture>(future: F) -> F::Output {
-    EventLoop::simulated().block_on(future)
-}
-
-/// Starts a task on the running loop: a future that makes progress by itself, whether or not
-/// anybody awaits it.
-///
-/// The task is polled for the first time in the next turn of the loop. It needs not be `Send`: it
-/// never leaves the thread. As asyncio's `create_task`, or tokio's `spawn_local`.
-///
-/// # Panics
-///
-/// Outside a running event loop.
-///
-/// ```
-/// use demitasse::{simulate, sleep, spawn};
-/// use std::time::Duration;
-///
-/// simulate(async {
-///     let brewing = spawn(async {
-///         sleep(Duration::from_secs(25)).await;
-///         "espresso"
-///     });
-///     // Here one can take the next order.
-///     assert_eq!(brewing.await.unwrap(), "espresso");
-/// });
-/// ```
-#[track_caller]
-pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
-    let Some(core) = current() else {
-        panic!(
-            "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
-        );
-    };
-    let number = core.spawn(Child::new(future), Location::caller());
-    JoinHandle::new(&core.tasks, number)
 }

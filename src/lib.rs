@@ -49,11 +49,13 @@
 //! | `task.rs` | a spawned future, its place in the table, its handle |
 //! | `stuck.rs` | what the loop says when it can never go on |
 //! | `event_loop.rs` | the loop: poll, fire, park |
+//! | `block_on.rs` | how one gets into a loop, and out again |
 //! | `sleep.rs` | the simplest future that waits |
 //! | `yield_now.rs` | a future that lets others go first |
 //! | `gather.rs` | many futures in one, with a ready queue of its own |
 //! | `instrument.rs` | names for futures |
 
+mod block_on;
 mod clock;
 mod event;
 mod event_loop;
@@ -67,8 +69,8 @@ mod task;
 mod timer_wheel;
 mod yield_now;
 
+pub use block_on::{EventLoop, block_on, simulate, spawn};
 pub use event::{Event, EventKind, Outcome, TaskId, WokenBy};
-pub use event_loop::{EventLoop, block_on, simulate, spawn};
 pub use gather::{Gather, gather};
 pub use instrument::{Instrumented, instrument};
 pub use sleep::{Sleep, block_for, now, sleep, sleep_until};

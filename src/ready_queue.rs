@@ -48,7 +48,6 @@ pub(crate) struct ReadyQueue<C> {
     shared: Arc<Shared>,
     seats: RefCell<Vec<Seat<C>>>,
     is_collecting: Cell<bool>,
-    spare: Cell<Vec<u32>>,
 }
 
 /// What the tickets share with their queue.
@@ -83,7 +82,7 @@ struct Ticket {
     number: u32,
     /// The next older number on the chain, or `END`, or `NOT_QUEUED`.
     next: AtomicU32,
-    /// Whether this number is in the inbox. Only read and written under its lock.
+    /// Whether this number is in the inbox. Only written under its lock.
     posted: AtomicBool,
     queue: Arc<Shared>,
 }
@@ -118,6 +117,7 @@ impl Ticket {
         })
     }
 
+    #[inline]
     fn is_queued(&self) -> bool {
         self.next.load(Ordering::Relaxed) != NOT_QUEUED
     }
@@ -180,7 +180,6 @@ impl<C> ReadyQueue<C> {
             shared: Arc::new(shared),
             seats: RefCell::default(),
             is_collecting: Cell::default(),
-            spare: Cell::default(),
         }
     }
 
@@ -221,7 +220,8 @@ impl<C> ReadyQueue<C> {
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
         // Lent, not cloned: a clone would cost two atomic additions a poll.
-        seat.child.take().zip(seat.waker.take())
+        let child = seat.child.take()?;
+        seat.waker.take().map(|waker| (child, waker))
     }
 
     /// The child is still pending.
@@ -266,11 +266,12 @@ impl<C> ReadyQueue<C> {
 
     /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
     /// (I13).
+    #[inline]
     pub(crate) fn is_lost(&self, number: u32) -> bool {
         let seat = &self.seats.borrow()[number as usize];
-        !seat.is_waker_kept()
-            && !seat.ticket.is_queued()
-            && !self.shared.mail.load(Ordering::Acquire)
+        !seat.ticket.is_queued()
+            && !seat.is_waker_kept()
+            && !seat.ticket.posted.load(Ordering::Relaxed)
     }
 
     /// The children that have not left, with their numbers.
@@ -320,6 +321,7 @@ impl<C> ReadyQueue<C> {
     }
 
     /// Moves the inbox to the chain.
+    #[inline]
     fn collect_mail(&self) {
         // Nearly always down, and then one plain load is all.
         if self.shared.mail.load(Ordering::Acquire) {
@@ -327,30 +329,26 @@ impl<C> ReadyQueue<C> {
         }
     }
 
+    #[cold]
     fn empty_inbox(&self) {
-        let mut numbers = self.spare.take();
+        let mut woken = Vec::new();
         {
             let seats = self.seats.borrow();
             let mut inbox = self.shared.inbox();
             self.shared.mail.store(false, Ordering::Relaxed);
-            // Two vectors in turn, so that the memory is used again.
-            mem::swap(&mut inbox.numbers, &mut numbers);
-            for &number in &numbers {
-                seats[number as usize]
-                    .ticket
-                    .posted
-                    .store(false, Ordering::Relaxed);
+            for number in inbox.numbers.drain(..) {
+                let ticket = &seats[number as usize].ticket;
+                ticket.posted.store(false, Ordering::Relaxed);
+                if ticket.put_on_chain() && self.shared.on_wake.is_some() {
+                    woken.push(number);
+                }
             }
         }
         self.is_collecting.set(true);
-        for number in numbers.drain(..) {
-            let is_new = self.seats.borrow()[number as usize].ticket.put_on_chain();
-            if is_new {
-                self.shared.tell_woken(number);
-            }
+        for number in woken {
+            self.shared.tell_woken(number);
         }
         self.is_collecting.set(false);
-        self.spare.set(numbers);
     }
 }
 
@@ -374,7 +372,7 @@ impl<C> Seat<C> {
     fn is_waker_kept(&self) -> bool {
         let is_kept = Arc::strong_count(&self.ticket) > OWN_CLONES;
         // A clone may have woken the child and then been dropped, on another thread. Whoever sees
-        // that it is gone must also see its mail.
+        // here that it is gone must also see that it was `posted`.
         fence(Ordering::Acquire);
         is_kept
     }

@@ -74,8 +74,7 @@ pub fn now() -> Instant {
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
-        until: Until::After(duration),
-        timer: None,
+        state: nanos(duration).map_or(State::Never, State::After),
         made_at: Location::caller(),
     }
 }
@@ -97,8 +96,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
-        until: Until::At(deadline),
-        timer: None,
+        state: State::At(deadline),
         made_at: Location::caller(),
     }
 }
@@ -144,15 +142,24 @@ pub fn block_for(duration: Duration) {
 /// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Sleep {
-    until: Until,
-    /// The timer, and the loop on whose wheel it is.
-    timer: Option<(Rc<Core>, TimerKey)>,
+    state: State,
     made_at: &'static Location<'static>,
 }
 
-enum Until {
-    After(Duration),
+enum State {
+    /// Not polled yet: it will be due so many nanoseconds after its first poll.
+    After(u64),
+    /// Not polled yet: it will be due at this moment.
     At(Instant),
+    /// Its timer is on the wheel of this loop, due at so many nanoseconds on its clock.
+    Set {
+        home: Rc<Core>,
+        timer: TimerKey,
+        deadline: u64,
+    },
+    /// Its time lies beyond the clock.
+    Never,
+    Done,
 }
 
 impl Future for Sleep {
@@ -163,32 +170,39 @@ impl Future for Sleep {
         let Some(core) = current() else {
             panic!("sleep {OUTSIDE}")
         };
-        if let Some((home, key)) = &self.timer
+        if let State::Set { home, timer, .. } = &self.state
             && Rc::ptr_eq(home, &core)
         {
-            if core.refresh_timer(*key, cx.waker()) {
+            if core.refresh_timer(*timer, cx.waker()) {
                 core.pending.set(Some(self.made_at));
                 return Poll::Pending;
             }
             // The timer is gone from the wheel because it has fired.
-            self.timer = None;
+            self.state = State::Done;
             return Poll::Ready(());
         }
         let now = core.look_at_clock();
-        let deadline = match self.until {
-            Until::After(duration) => nanos(duration).and_then(|nanos| now.checked_add(nanos)),
-            Until::At(moment) => core.clock.nanos(moment),
+        let deadline = match &self.state {
+            State::Never => None,
+            State::Done => return Poll::Ready(()),
+            State::After(nanos) => now.checked_add(*nanos),
+            State::At(moment) => core.clock.nanos(*moment),
+            // It went on in another loop, whose clock counts from another moment.
+            State::Set { home, deadline, .. } => core.clock.nanos(home.clock.moment(*deadline)),
         };
         if deadline.is_some_and(|deadline| deadline <= now) {
+            self.state = State::Done;
             return Poll::Ready(());
         }
         core.pending.set(Some(self.made_at));
         // What is never due is no timer, and keeps no waker.
         if let Some(deadline) = deadline {
-            // From here on it is a moment: another loop may have to go on with it.
-            self.until = Until::At(core.clock.moment(deadline));
-            let key = core.set_timer(deadline, cx.waker(), self.made_at);
-            self.timer = Some((core, key));
+            let timer = core.set_timer(deadline, cx.waker(), self.made_at);
+            self.state = State::Set {
+                home: core,
+                timer,
+                deadline,
+            };
         }
         Poll::Pending
     }
@@ -196,8 +210,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some((core, key)) = self.timer.take() {
-            core.cancel_timer(key);
+        if let State::Set { home, timer, .. } = &self.state {
+            home.cancel_timer(*timer);
         }
     }
 }

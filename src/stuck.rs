@@ -41,7 +41,7 @@ pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
         let at = tasks.table.borrow()[number].spawned_at;
         let pending = match child.pending {
             Some(made_at) => format!("waits for the sleep made at {made_at}"),
-            None => "waits for something that is no sleep of ours".to_string(),
+            None => "what it waits for is not known".to_string(),
         };
         let waker = match ready.is_lost(number) {
             true => "kept no waker, so nothing can ever poll it again",

@@ -70,17 +70,26 @@ struct Failed(JoinError);
 pub(crate) struct Task {
     pub(crate) spawned_at: &'static Location<'static>,
     stage: Stage,
-    has_handle: bool,
-    has_seat: bool,
 }
 
 enum Stage {
     /// Not done yet. If somebody awaits the handle, this wakes them.
     Running(Option<Waker>),
+    /// Not done yet, and the handle is gone.
+    Detached,
     /// Done, and the handle has not asked yet.
-    Done(Box<dyn Any>),
+    Done {
+        outcome: Box<dyn Any>,
+        has_seat: bool,
+    },
     /// Done, and nobody will ask.
-    Taken,
+    Taken { has_seat: bool },
+}
+
+impl Stage {
+    fn is_done(&self) -> bool {
+        matches!(self, Stage::Done { .. } | Stage::Taken { .. })
+    }
 }
 
 /// What the loop and the handles know of each task. The futures are in the ready queue's seats.
@@ -93,12 +102,9 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) fn insert(&self, spawned_at: &'static Location<'static>) -> (u32, TaskId) {
-        let stage = Stage::Running(None);
         let task = Task {
             spawned_at,
-            stage,
-            has_handle: true,
-            has_seat: true,
+            stage: Stage::Running(None),
         };
         let key = self.table.borrow_mut().insert(task);
         (key.index, TaskId(key.serial))
@@ -125,32 +131,45 @@ impl Tasks {
         }
         let outcome = outcome.unwrap_or_else(|error| Box::new(Failed(error)));
         let mut table = self.table.borrow_mut();
-        let task = &mut table[index];
-        task.has_seat = has_seat;
-        if task.has_handle {
-            let Stage::Running(waiter) = mem::replace(&mut task.stage, Stage::Done(outcome)) else {
-                unreachable!("a task is done once");
-            };
+        let stage = &mut table[index].stage;
+        if let Stage::Running(waiter) = stage {
+            let waiter = waiter.take();
+            *stage = Stage::Done { outcome, has_seat };
             return waiter;
         }
-        task.stage = Stage::Taken;
+        *stage = Stage::Taken { has_seat };
         free(&mut table, index);
         drop(table);
         drop(outcome);
         None
     }
 
+    /// The handle is gone. Gives the stage in which it left the task.
+    fn let_go(&self, index: u32) -> Stage {
+        let mut table = self.table.borrow_mut();
+        let stage = &mut table[index].stage;
+        let next = match *stage {
+            Stage::Running(_) | Stage::Detached => Stage::Detached,
+            Stage::Done { has_seat, .. } | Stage::Taken { has_seat } => Stage::Taken { has_seat },
+        };
+        let old = mem::replace(stage, next);
+        free(&mut table, index);
+        old
+    }
+
     /// The number of a task that is done has come off the ready queue.
     pub(crate) fn leave_seat(&self, index: u32) {
         let mut table = self.table.borrow_mut();
-        table[index].has_seat = false;
+        if let Stage::Done { has_seat, .. } | Stage::Taken { has_seat } = &mut table[index].stage {
+            *has_seat = false;
+        }
         free(&mut table, index);
     }
 }
 
-/// Frees the slot if all three have let go. Nothing is left in it then that runs code when dropped.
+/// Frees the slot if all three have let go.
 fn free(table: &mut Slab<Task>, index: u32) {
-    if matches!(table[index].stage, Stage::Taken) && !table[index].has_seat {
+    if let Stage::Taken { has_seat: false } = table[index].stage {
         table.remove_at(index);
     }
 }
@@ -212,11 +231,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended: with an output, with a panic, or with its loop.
     pub fn is_finished(&self) -> bool {
-        self.is_done
-            || !matches!(
-                self.tasks.table.borrow()[self.index].stage,
-                Stage::Running(_)
-            )
+        self.is_done || self.tasks.table.borrow()[self.index].stage.is_done()
     }
 }
 
@@ -228,48 +243,29 @@ impl<T> Future for JoinHandle<T> {
             !self.is_done,
             "this JoinHandle has given its result already: do not poll it again"
         );
-        // To clone or drop a waker may run code that we do not know: not while we borrow.
-        let waker = if self.is_finished() {
-            None
-        } else {
-            Some(cx.waker().clone())
-        };
-        let mut table = self.tasks.table.borrow_mut();
-        let task = &mut table[self.index];
-        if waker.is_some() {
-            // I4: the latest waker counts.
-            let old = mem::replace(&mut task.stage, Stage::Running(waker));
-            drop(table);
+        if !self.is_finished() {
+            // I4: the latest waker counts. To clone or drop one may run code that we do not know:
+            // not while we borrow.
+            let stage = Stage::Running(Some(cx.waker().clone()));
+            let old = mem::replace(&mut self.tasks.table.borrow_mut()[self.index].stage, stage);
             drop(old);
             return Poll::Pending;
         }
-        let Stage::Done(outcome) = mem::replace(&mut task.stage, Stage::Taken) else {
-            unreachable!("`is_finished` said so");
-        };
-        free(&mut table, self.index);
-        drop(table);
         self.is_done = true;
-        Poll::Ready((self.open)(outcome))
+        match self.tasks.let_go(self.index) {
+            Stage::Done { outcome, .. } => Poll::Ready((self.open)(outcome)),
+            _ => unreachable!("`is_finished` said so"),
+        }
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if self.is_done {
-            return;
+        if !self.is_done {
+            // What the task leaves behind may run code that we do not know when it is dropped.
+            let old = self.tasks.let_go(self.index);
+            drop(old);
         }
-        // Detached: nobody will ask for the output, and nobody awaits it.
-        let mut table = self.tasks.table.borrow_mut();
-        let task = &mut table[self.index];
-        task.has_handle = false;
-        let nobody = match task.stage {
-            Stage::Running(_) => Stage::Running(None),
-            _ => Stage::Taken,
-        };
-        let old = mem::replace(&mut task.stage, nobody);
-        free(&mut table, self.index);
-        drop(table);
-        drop(old);
     }
 }
 

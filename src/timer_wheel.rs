@@ -6,22 +6,22 @@
 //! and runtimes that have many timers (Linux, Kafka, tokio).
 //!
 //! A deadline is a number of nanoseconds. Write it in base 64: eleven digits hold every `u64`. Each
-//! digit is a *level*, and each level has 64 *slots*, like the hands of a clock. A timer waits on
-//! the level of the **first digit in which its deadline differs from now**, in the slot of that
-//! digit:
+//! digit is a *level*, and each level has 64 *slots*, like the marks of a clock face. The *hand*
+//! stands where time was when a timer last fired. A timer waits on the level of the **first digit
+//! in which its deadline differs from the hand**, in the slot of that digit:
 //!
 //! ```text
 //!                  level 3   2   1   0
-//!   now       ...   00  00  02  17
+//!   hand      ...   00  00  02  17
 //!   deadline  ...   00  00  05  40         first difference: level 1, so slot 5 of level 1
 //! ```
 //!
-//! When time reaches that slot, its timers are either due or move down to a finer level. So a timer
-//! moves at most ten times, usually two or three, and cancelling costs the same whether ten or ten
-//! million others wait.
+//! When the hand reaches that slot, its timers are either due or move down to a finer level. So a
+//! timer moves at most ten times, usually two or three, and cancelling costs the same whether ten
+//! or ten million others wait.
 //!
 //! What always holds:
-//! - every timer waits at [`place`] of its deadline, seen from the wheel's `now`. So each timer on
+//! - every timer waits at [`place`] of its deadline, seen from the hand. So each timer on
 //!   a level is due before all those on the levels above, and two timers with one deadline are in
 //!   one slot, in the order of insertion;
 //! - a slot's bit in `occupied` is set when its list is not empty;
@@ -61,7 +61,11 @@ const LEVELS: usize = 64usize.div_ceil(BITS as usize);
 /// assert!(wheel.is_empty());
 /// ```
 pub struct TimerWheel<T> {
+    /// The latest time that `advance` was told.
     now: u64,
+    /// The time from which the places are seen. It moves only when something is due, so that no
+    /// timer moves down a level for nothing.
+    hand: u64,
     /// For each level, a bit for each slot that is not empty.
     occupied: [u64; LEVELS],
     /// All slots, level by level. Made with the first timer.
@@ -95,12 +99,12 @@ const EMPTY: Slot = Slot {
     earliest: u64::MAX,
 };
 
-/// The level and slot of a deadline, seen from `now`. A deadline that has passed waits in the slot
-/// that is now.
-fn place(now: u64, deadline: u64) -> (usize, usize) {
-    let deadline = deadline.max(now);
+/// The level and slot of a deadline, seen from `hand`. A deadline before that waits in the slot
+/// where the hand stands.
+fn place(hand: u64, deadline: u64) -> (usize, usize) {
+    let deadline = deadline.max(hand);
     // `| 1` because a number without a set bit has no highest one; it does not change the level.
-    let level = ((now ^ deadline) | 1).ilog2() / BITS;
+    let level = ((hand ^ deadline) | 1).ilog2() / BITS;
     (level as usize, digit(deadline, level as usize))
 }
 
@@ -113,6 +117,7 @@ impl<T> TimerWheel<T> {
     pub fn new() -> Self {
         TimerWheel {
             now: 0,
+            hand: 0,
             occupied: [0; LEVELS],
             slots: Vec::new(),
             timers: Slab::new(),
@@ -154,7 +159,7 @@ impl<T> TimerWheel<T> {
     /// It is never later than the earliest timer. It is equal to it when no timer was cancelled; a
     /// cancelled one may leave its deadline standing until then.
     pub fn next_deadline(&self) -> Option<u64> {
-        // The first slot of the finest level holds the earliest: all other timers differ from now
+        // The first slot of the finest level holds the earliest: all others differ from the hand
         // in a higher digit.
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         Some(self.slots[level * SLOTS + self.occupied[level].trailing_zeros() as usize].earliest)
@@ -177,7 +182,7 @@ impl<T> TimerWheel<T> {
 
     /// The level and slot in which a timer with this deadline waits now.
     pub(crate) fn place(&self, deadline: u64) -> (usize, usize) {
-        place(self.now, deadline)
+        place(self.hand, deadline)
     }
 
     /// How many timers wait.
@@ -192,12 +197,15 @@ impl<T> TimerWheel<T> {
 
     /// Calls `fire` for each timer that is due at `now`, in the order that `advance` promises.
     pub(crate) fn expire(&mut self, now: u64, mut fire: impl FnMut(TimerKey, T)) {
-        // Time passes only when something is due: nothing has to move down a level before that.
-        if self.next_deadline().is_none_or(|next| now < next) || now < self.now {
+        if now < self.now {
             return;
         }
-        let (top, _) = place(self.now, now);
         self.now = now;
+        if self.next_deadline().is_none_or(|next| now < next) {
+            return;
+        }
+        let (top, _) = place(self.hand, now);
+        self.hand = now;
         for level in 0..=top {
             // Below the highest digit that changes, time has passed every slot.
             let reached = if level < top {
@@ -240,7 +248,10 @@ impl<T> TimerWheel<T> {
                 if deadline <= self.now {
                     self.due.push((deadline, index));
                 } else {
-                    debug_assert!(place(self.now, deadline).0 < level, "it moves down a level");
+                    debug_assert!(
+                        place(self.hand, deadline).0 < level,
+                        "it moves down a level"
+                    );
                     self.link(index, deadline);
                 }
                 index = next;
@@ -250,7 +261,7 @@ impl<T> TimerWheel<T> {
 
     /// Appends a timer to the list of its slot.
     fn link(&mut self, index: u32, deadline: u64) {
-        let (level, slot) = place(self.now, deadline);
+        let (level, slot) = place(self.hand, deadline);
         self.occupied[level] |= 1 << slot;
         let list = &mut self.slots[level * SLOTS + slot];
         list.earliest = list.earliest.min(deadline);
@@ -265,7 +276,7 @@ impl<T> TimerWheel<T> {
 
     /// Takes a timer, which is out of the table already, out of the list of its slot.
     fn unlink(&mut self, timer: &Timer<T>) {
-        let (level, slot) = place(self.now, timer.deadline);
+        let (level, slot) = place(self.hand, timer.deadline);
         let list = &mut self.slots[level * SLOTS + slot];
         match timer.previous {
             NONE => list.first = timer.next,

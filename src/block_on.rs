@@ -1,0 +1,246 @@
+//! How one gets into an event loop, and out again.
+//!
+//! [`block_on`] makes a loop, runs it until its future is done, and takes it down. Taking down is
+//! the harder half. Tasks that are left are dropped, and their destructors are code like any other:
+//! they may wake, spawn, or panic. Nothing of that may be lost, and nothing is polled any more (I12).
+//!
+//! Why is a loop made for each `block_on`, and not kept? Because a loop that outlives its future
+//! needs rules for what its tasks do in between. asyncio had them, and moved to `run`, where the
+//! loop ends with its future.
+//!
+//! What always holds:
+//! - a thread runs one loop at a time, and [`Entered`] says which, however the loop ends;
+//! - the first panic leaves through `block_on`: the root future's, else a destructor's, else the
+//!   observer's.
+//!
+//! Read next: `sleep.rs`, the first future on top of it.
+
+use crate::event::{Event, EventKind, Observer};
+use crate::event_loop::{Core, Entered, Panic, catch, current, drop_quietly};
+use crate::task::{Child, JoinError, JoinHandle};
+use std::future::{Future, IntoFuture, pending};
+use std::panic::{Location, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+
+/// An event loop, about to run a future: [`block_on`] and [`simulate`] with more to choose.
+///
+/// It belongs to one thread, and ends with its future. As asyncio's `Runner`, or tokio's
+/// `LocalRuntime`.
+#[must_use = "an event loop does nothing until `block_on`"]
+pub struct EventLoop {
+    is_simulated: bool,
+    observer: Option<Observer>,
+}
+
+impl EventLoop {
+    /// A loop on the real clock.
+    pub fn new() -> Self {
+        EventLoop {
+            is_simulated: false,
+            observer: None,
+        }
+    }
+
+    /// A loop on a simulated clock: time stands still while anything can run, and jumps to the next
+    /// deadline when nothing can. See [`simulate`].
+    pub fn simulated() -> Self {
+        EventLoop {
+            is_simulated: true,
+            observer: None,
+        }
+    }
+
+    /// Tells `observer` all that the loop does, as it does it. A second observer takes the first
+    /// one's place.
+    ///
+    /// The observer may [`spawn`], ask [`now`](crate::now) and call wakers: events that it causes
+    /// itself are told when it has returned.
+    ///
+    /// # Panics
+    ///
+    /// If the observer panics, the panic leaves through [`block_on`](EventLoop::block_on).
+    ///
+    /// ```
+    /// use demitasse::{EventKind, EventLoop, sleep};
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    ///
+    /// let parks = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&parks);
+    /// EventLoop::simulated()
+    ///     .on_event(move |event| {
+    ///         if let EventKind::Parked { .. } = event.kind {
+    ///             count.set(count.get() + 1);
+    ///         }
+    ///     })
+    ///     .block_on(sleep(Duration::from_secs(1)));
+    /// assert_eq!(parks.get(), 1);
+    /// ```
+    pub fn on_event(mut self, observer: impl FnMut(&Event) + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Runs a future to its end on this thread, and meanwhile all tasks that it [`spawn`]s. The
+    /// loop ends with the future: tasks that are not done by then are dropped.
+    ///
+    /// # Panics
+    ///
+    /// - Inside a running event loop.
+    /// - If the future panics, or the destructor of a task that is dropped at the end, or the
+    ///   observer: with their panic.
+    /// - If the loop is stuck for ever: with a report that begins with `stuck:` and says which task
+    ///   waits for what.
+    #[track_caller]
+    pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
+        let core = Rc::new(Core::new(self.is_simulated, self.observer));
+        let _entered = Entered::new(&core);
+        let _home = core.ready.come_home();
+        // The root future stays on the stack of this function: somebody keeps its seat.
+        core.spawn(Child::new(pending::<()>()), Location::caller());
+
+        let unpark = Waker::from(Arc::new(Unpark(thread::current())));
+        let output = catch(|| core.run(pin!(future.into_future()), &unpark));
+        let dropped = catch(|| core.close()).flatten();
+        match (output, dropped) {
+            (Ok(output), Ok(())) => output,
+            (Err(panic), _) => resume_unwind(panic),
+            (Ok(output), Err(panic)) => {
+                drop_quietly(output);
+                resume_unwind(panic)
+            }
+        }
+    }
+}
+
+impl Default for EventLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs a future to its end on this thread, on a new event loop with the real clock.
+///
+/// The same as [`EventLoop::new()`]`.block_on(future)`: see [`EventLoop::block_on`] for what ends
+/// with it, and when it panics. As asyncio's `run`.
+///
+/// ```
+/// let four = demitasse::block_on(async { 2 + 2 });
+/// assert_eq!(four, 4);
+/// ```
+#[track_caller]
+pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    EventLoop::new().block_on(future)
+}
+
+/// Runs a future to its end on a new event loop with a simulated clock: waiting takes no time.
+///
+/// Time stands still while anything is ready, and jumps to the next deadline when nothing is. So an
+/// hour of sleeping is over at once, and the same program does the same, run after run. As tokio's
+/// `start_paused`.
+///
+/// # Panics
+///
+/// As [`EventLoop::block_on`]. On this clock a loop is stuck as soon as nothing is ready and no
+/// timer is set.
+///
+/// ```
+/// use demitasse::{now, simulate, sleep};
+/// use std::time::Duration;
+///
+/// let passed = simulate(async {
+///     let start = now();
+///     sleep(Duration::from_secs(3600)).await;
+///     now() - start
+/// });
+/// assert_eq!(passed, Duration::from_secs(3600));
+/// ```
+#[track_caller]
+pub fn simulate<F: IntoFuture>(future: F) -> F::Output {
+    EventLoop::simulated().block_on(future)
+}
+
+/// Starts a task on the running loop: a future that makes progress by itself, whether or not
+/// anybody awaits it.
+///
+/// The task is polled for the first time in the next turn of the loop. It needs not be `Send`: it
+/// never leaves the thread. As asyncio's `create_task`, or tokio's `spawn_local`.
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// ```
+/// use demitasse::{simulate, sleep, spawn};
+/// use std::time::Duration;
+///
+/// simulate(async {
+///     let brewing = spawn(async {
+///         sleep(Duration::from_secs(25)).await;
+///         "espresso"
+///     });
+///     // Here one can take the next order.
+///     assert_eq!(brewing.await.unwrap(), "espresso");
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    let Some(core) = current() else {
+        panic!(
+            "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
+        );
+    };
+    let number = core.spawn(Child::new(future), Location::caller());
+    JoinHandle::new(&core.tasks, number)
+}
+
+/// The end of a loop.
+impl Core {
+    /// The end of the loop. Gives the first panic of a destructor, or the observer's.
+    fn close(&self) -> Result<(), Panic> {
+        let dropped = self.drop_tasks();
+        // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
+        // any more.
+        let timers = self.timers.take();
+        self.ready.close();
+        drop(timers);
+        match self.teller.take_panic() {
+            Some(panic) => dropped.and(Err(panic)),
+            None => dropped,
+        }
+    }
+
+    /// Drops every task that is left (I12). Gives the first panic of a destructor.
+    fn drop_tasks(&self) -> Result<(), Panic> {
+        let mut result = Ok(());
+        // Destructors may spawn: until there is nothing left to drop.
+        loop {
+            let mut left = Vec::new();
+            self.ready.inspect(|number, _| left.push(number));
+            if left.is_empty() {
+                return result;
+            }
+            for number in left {
+                let Some((child, waker)) = self.ready.take(number) else {
+                    continue;
+                };
+                let task = self.tasks.id(number);
+                result = result.and(catch(|| drop(child)));
+                self.tell(|| EventKind::TaskDropped { task });
+                self.finish(number, waker, Err(JoinError::cancelled(task)));
+            }
+        }
+    }
+}
+
+/// Wakes the loop itself.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

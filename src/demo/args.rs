@@ -1,0 +1,173 @@
+//! What the user asked for.
+//!
+//! By hand, because demitasse depends on nothing, and because it is short. Every way to get it
+//! wrong has one sentence that says what is wrong; `main.rs` adds the usage.
+//!
+//! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
+//! and below it no sum of times leaves the simulated clock's 584 years.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The text of `--help`.
+pub const USAGE: &str = "\
+Two fetches that wait, on one thread: first blocking, then on an event loop.
+
+Usage: demitasse [COMMAND] [OPTIONS]
+
+Commands:
+  compare          both paths, and the difference (the default)
+  sync             only the blocking path
+  async            only the event loop
+
+Options:
+  --delay TIME     how long a fetch waits, as 3s, 1.5s or 250ms (default: 3s)
+  --tasks N        how many fetches there are (default: 2)
+  --virtual        on a simulated clock: the same times, at once
+  --ascii          draw with ASCII signs only
+  --help           print this
+  --version        print the version";
+
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+const MOST_TASKS: usize = 1_000_000;
+
+/// What the binary is asked to do.
+#[derive(Debug)]
+pub enum Request {
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+    /// Anything else.
+    Run(Args),
+}
+
+/// What to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Both paths.
+    Compare,
+    /// The blocking path.
+    Sync,
+    /// The event loop.
+    Async,
+}
+
+/// How to run it.
+#[derive(Debug)]
+pub struct Args {
+    /// What to run.
+    pub command: Command,
+    /// How long a fetch waits.
+    pub delay: Duration,
+    /// How many fetches there are.
+    pub tasks: usize,
+    /// Whether to run on the simulated clock.
+    pub is_virtual: bool,
+    /// Whether to draw with ASCII signs only.
+    pub ascii: bool,
+}
+
+impl Args {
+    /// `Endpoint A`, `Endpoint B` ... `Endpoint Z`, `Endpoint AA` and so on.
+    pub fn endpoints(&self) -> Vec<String> {
+        (0..self.tasks).map(endpoint).collect()
+    }
+}
+
+fn endpoint(mut number: usize) -> String {
+    let mut name = String::new();
+    loop {
+        name.insert(0, char::from(b'A' + (number % 26) as u8));
+        if number < 26 {
+            return format!("Endpoint {name}");
+        }
+        number = number / 26 - 1;
+    }
+}
+
+/// Reads the arguments. An error is a sentence for the user.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
+    let mut args = Args {
+        command: Command::Compare,
+        delay: Duration::from_secs(3),
+        tasks: 2,
+        is_virtual: false,
+        ascii: false,
+    };
+    let mut command = None;
+    let mut words = words
+        .into_iter()
+        .map(|word| word.to_string_lossy().into_owned());
+    while let Some(word) = words.next() {
+        // `--delay=3s` is `--delay 3s`.
+        let (option, attached) = match word.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_string())),
+            _ => (word.as_str(), None),
+        };
+        let has_value = attached.is_some();
+        let mut value = || {
+            let value = attached.clone().or_else(|| words.next());
+            value.ok_or_else(|| format!("`{option}` needs a value"))
+        };
+        match option {
+            "--delay" => args.delay = delay(&value()?)?,
+            "--tasks" => args.tasks = tasks(&value()?)?,
+            _ if has_value => return Err(format!("`{option}` takes no value")),
+            "--virtual" => args.is_virtual = true,
+            "--ascii" => args.ascii = true,
+            "--help" | "-h" => return Ok(Request::Help),
+            "--version" | "-V" => return Ok(Request::Version),
+            _ => {
+                let named = name(option)?;
+                if command.replace(named).is_some_and(|first| first != named) {
+                    return Err("only one command can be given".to_string());
+                }
+            }
+        }
+    }
+    args.command = command.unwrap_or(args.command);
+    Ok(Request::Run(args))
+}
+
+fn name(word: &str) -> Result<Command, String> {
+    match word {
+        "compare" => Ok(Command::Compare),
+        "sync" => Ok(Command::Sync),
+        "async" => Ok(Command::Async),
+        _ if word.starts_with('-') => Err(format!("there is no option `{word}`")),
+        _ => Err(format!("there is no command `{word}`")),
+    }
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no delay: write it as 3s, 1.5s or 250ms");
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - unit.len()];
+    let scale = match unit {
+        "h" => 3600.0,
+        "m" => 60.0,
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" => 1e-6,
+        "ns" => 1e-9,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    match Duration::try_from_secs_f64(number * scale) {
+        Ok(delay) if delay <= LONGEST_DELAY => Ok(delay),
+        _ => Err(format!(
+            "`{text}` is too long a delay: it may be 1h at most"
+        )),
+    }
+}
+
+fn tasks(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with 0 tasks there is nothing to fetch: give at least 1".to_string()),
+        Ok(number) if number <= MOST_TASKS => Ok(number),
+        _ => Err(format!(
+            "`{text}` is no number of tasks from 1 to {MOST_TASKS}"
+        )),
+    }
+}
