@@ -1,6 +1,7 @@
 //! Proves what the pages of the exercises and experiments say, on scratch copies of this package:
 //!
-//! - each exercise fails as it is given, in every test. With its solution it passes, and the whole
+//! - each exercise fails as it is given, in every test: on top of the library untouched, inside it
+//!   with the lines that its page gives to begin with. With its solution it passes, and the whole
 //!   suite is green;
 //! - each experiment compiles, and fails exactly the tests that its page names.
 //!
@@ -15,10 +16,11 @@
 //! exactly once in the file, so that a page which the code has left behind is named here. Each copy
 //! has a target directory of its own: nothing is shared, so nothing is stale.
 //!
-//! Solutions that change nothing but their own exercise cannot break the suite, which leaves
-//! exercises out. So they share one copy, and the suite runs for the others only.
+//! A solution that changes nothing but its own exercise cannot break the suite, which leaves
+//! exercises out. So these share one copy, and the suite runs for the others only, for several at a
+//! time where they can stand beside each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,53 +119,52 @@ type Job = Box<dyn Fn(&Copy) -> Result + Sync>;
 
 /// All that is to be proved, the longest first.
 fn jobs() -> Vec<(String, Job)> {
-    let only: Option<Vec<String>> = std::env::var("ONLY")
-        .ok()
-        .map(|only| only.split(',').map(str::to_string).collect());
-    let is_asked = |name: &str| {
-        only.as_ref()
-            .is_none_or(|only| only.iter().any(|one| one == name))
+    let only = std::env::var("ONLY").ok();
+    let is_asked = |name: &str| match &only {
+        Some(only) => only.split(',').any(|one| name.starts_with(one)),
+        None => true,
     };
     let mut exercises = exercises();
     exercises.retain(|exercise| is_asked(&exercise.number));
     let mut jobs: Vec<(String, Job)> = Vec::new();
+    let mut add = |name: &str, job: Job| jobs.push((name.to_string(), job));
 
-    let untouched = exercises.clone();
-    jobs.push((
-        "exercises-untouched".to_string(),
+    let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
+    for group in groups(&inside) {
+        let numbers: Vec<_> = group
+            .iter()
+            .map(|exercise| exercise.number.as_str())
+            .collect();
+        let name = format!("solved-{}", numbers.join("-"));
+        add(
+            &name,
+            Box::new(move |copy| {
+                pass_solved(copy, &group)?;
+                passes(copy, &[])
+            }),
+        );
+    }
+    if !apart.is_empty() {
+        add(
+            "solved-on-top",
+            Box::new(move |copy| pass_solved(copy, &apart)),
+        );
+    }
+    add(
+        "untouched",
         Box::new(move |copy| {
-            untouched
+            exercises
                 .iter()
                 .try_for_each(|exercise| fails_untouched(copy, exercise))
         }),
-    ));
-    let (apart, alone): (Vec<_>, Vec<_>) = exercises.into_iter().partition(Exercise::is_apart);
-    for exercise in alone {
-        let name = format!("exercise-{}", exercise.number);
-        jobs.push((
-            name,
-            Box::new(move |copy| {
-                apply(copy, &read(&exercise.solution))?;
-                passes(copy, &["--test", &exercise.target()])?;
-                passes(copy, &[])
-            }),
-        ));
+    );
+    if !inside.is_empty() {
+        add("begun", Box::new(move |copy| fail_begun(copy, &inside)));
     }
-    jobs.push((
-        "exercises-apart".to_string(),
-        Box::new(move |copy| {
-            apart
-                .iter()
-                .try_for_each(|exercise| apply(copy, &read(&exercise.solution)))?;
-            apart
-                .iter()
-                .try_for_each(|exercise| passes(copy, &["--test", &exercise.target()]))
-        }),
-    ));
     for experiment in experiments() {
-        if is_asked(&experiment.name) || is_asked(&experiment.name[..3]) {
-            let name = format!("experiment-{}", experiment.name);
-            jobs.push((name, Box::new(move |copy| experiment.is_true(copy))));
+        if is_asked(&experiment.name) {
+            let name = experiment.name.clone();
+            add(&name, Box::new(move |copy| experiment.is_true(copy)));
         }
     }
     jobs
@@ -216,6 +217,10 @@ impl Exercise {
         format!("ex{}", self.number)
     }
 
+    fn says(&self, error: &str) -> String {
+        format!("exercise {}: {error}", self.number)
+    }
+
     /// Whether its solution changes nothing but its own file.
     fn is_apart(&self) -> bool {
         hunks(&read(&self.solution))
@@ -224,21 +229,40 @@ impl Exercise {
     }
 }
 
-/// In every test, if it compiles. What must change the library need not compile before that.
-fn fails_untouched(copy: &Copy, exercise: &Exercise) -> Result {
-    let Exercise { number, test, .. } = exercise;
-    let output = copy.test(&["--test", &exercise.target()])?;
-    let as_it_should = match output.is_compiled {
-        true => !output.is_green && output.failed == steps(&read(test)),
-        false => !exercise.is_apart(),
-    };
-    match as_it_should {
-        true => Ok(()),
-        false => Err(format!(
-            "every test of ex{number} should fail:\n{}",
-            output.text
-        )),
+/// Solutions that can stand beside each other share a copy, and the run of the suite in it.
+fn groups(exercises: &[Exercise]) -> Vec<Vec<Exercise>> {
+    let mut groups: Vec<(Changes, Vec<Exercise>)> = Vec::new();
+    for exercise in exercises {
+        let solution = read(&exercise.solution);
+        let place = groups.iter_mut().find_map(|(changes, group)| {
+            let more = changes.clone().and(&solution).ok()?;
+            *changes = more;
+            Some(group)
+        });
+        match place {
+            Some(group) => group.push(exercise.clone()),
+            // If it does not apply at all, the copy will say so.
+            None => groups.push((
+                Changes::default().and(&solution).unwrap_or_default(),
+                vec![exercise.clone()],
+            )),
+        }
     }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// With their solutions, exercises pass.
+fn pass_solved(copy: &Copy, exercises: &[Exercise]) -> Result {
+    let mut changes = Changes::default();
+    for exercise in exercises {
+        changes = changes
+            .and(&read(&exercise.solution))
+            .map_err(|error| exercise.says(&error))?;
+    }
+    changes.write(copy)?;
+    exercises
+        .iter()
+        .try_for_each(|exercise| passes(copy, &["--test", &exercise.target()]))
 }
 
 fn passes(copy: &Copy, arguments: &[&str]) -> Result {
@@ -250,6 +274,38 @@ fn passes(copy: &Copy, arguments: &[&str]) -> Result {
             arguments.join(" "),
             output.text
         )),
+    }
+}
+
+/// What must change the library need not compile before that. The others do, and fail every test.
+fn fails_untouched(copy: &Copy, exercise: &Exercise) -> Result {
+    let output = copy.test(&["--test", &exercise.target()])?;
+    match output.is_compiled {
+        true => fails_all(&output, exercise),
+        false if exercise.is_apart() => Err(format!("it should compile:\n{}", output.text)),
+        false => Ok(()),
+    }
+}
+
+/// With the lines that its page gives to begin with, an exercise compiles, and fails every test.
+fn fail_begun(copy: &Copy, exercises: &[Exercise]) -> Result {
+    let mut changes = Changes::default();
+    for exercise in exercises {
+        changes = changes
+            .and(&read(&exercise.page))
+            .map_err(|error| exercise.says(&error))?;
+    }
+    changes.write(copy)?;
+    exercises.iter().try_for_each(|exercise| {
+        let output = copy.test(&["--test", &exercise.target()])?;
+        fails_all(&output, exercise)
+    })
+}
+
+fn fails_all(output: &Output, exercise: &Exercise) -> Result {
+    match output.is_compiled && output.failed == steps(&read(&exercise.test)) {
+        true => Ok(()),
+        false => Err(exercise.says(&format!("every test should fail:\n{}", output.text))),
     }
 }
 
@@ -335,7 +391,7 @@ impl Experiment {
                 fs::remove_file(bin)
             };
         }
-        apply(copy, &self.text)?;
+        Changes::default().and(&self.text)?.write(copy)?;
         let output = copy.test(&["--test", "promises"])?;
         if !output.is_compiled {
             return Err(format!("it should compile:\n{}", output.text));
@@ -366,7 +422,7 @@ fn hunks(page: &str) -> Vec<Hunk> {
     let fences = page
         .split("```diff\n")
         .skip(1)
-        .filter_map(|rest| rest.split("```").next());
+        .filter_map(|rest| rest.split("\n```").next());
     for line in fences.flat_map(str::lines) {
         if let Some(name) = line.strip_prefix("+++ ") {
             hunks.push(Hunk {
@@ -404,31 +460,51 @@ fn hunks(page: &str) -> Vec<Hunk> {
     hunks
 }
 
-fn apply(copy: &Copy, page: &str) -> Result {
-    let hunks = hunks(page);
-    if hunks.is_empty() {
-        return Err("it has no diff".to_string());
+/// What files become, by the diffs of some pages.
+#[derive(Clone, Default)]
+struct Changes(BTreeMap<String, String>);
+
+impl Changes {
+    /// The diffs of one more page.
+    fn and(mut self, page: &str) -> Result<Self> {
+        let hunks = hunks(page);
+        if hunks.is_empty() {
+            return Err("the page has no diff".to_string());
+        }
+        for Hunk { file, old, new } in hunks {
+            let text = match self.0.remove(&file) {
+                Some(text) => Some(text),
+                None => fs::read_to_string(root().join(&file)).ok(),
+            };
+            let text = match text {
+                None if old.is_empty() => new,
+                Some(_) if old.is_empty() => {
+                    return Err(format!("{file} is new in a diff, and exists"));
+                }
+                None => return Err(format!("{file} does not exist")),
+                Some(text) => {
+                    // Whole lines only.
+                    let text = format!("\n{}", text.replace("\r\n", "\n"));
+                    let (old, new) = (format!("\n{old}"), format!("\n{new}"));
+                    match text.matches(&old).count() {
+                        1 => text.replacen(&old, &new, 1)[1..].to_string(),
+                        times => {
+                            return Err(format!("{file} has this {times} times, not once:{old}"));
+                        }
+                    }
+                }
+            };
+            self.0.insert(file, text);
+        }
+        Ok(self)
     }
-    for Hunk { file, old, new } in hunks {
-        let path = copy.path.join(&file);
-        let text = if old.is_empty() {
-            match path.exists() {
-                true => return Err(format!("{file} is new in the diff, and exists")),
-                false => new,
-            }
-        } else {
-            let text = fs::read_to_string(&path).map_err(|error| format!("{file}: {error}"))?;
-            // Whole lines only.
-            let text = format!("\n{text}");
-            let (old, new) = (format!("\n{old}"), format!("\n{new}"));
-            match text.matches(&old).count() {
-                1 => text.replacen(&old, &new, 1)[1..].to_string(),
-                times => return Err(format!("{file} has this {times} times, not once:{old}")),
-            }
-        };
-        fs::write(&path, text).map_err(|error| format!("{file}: {error}"))?;
+
+    fn write(&self, copy: &Copy) -> Result {
+        for (file, text) in &self.0 {
+            fs::write(copy.path.join(file), text).map_err(|error| format!("{file}: {error}"))?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 // ---- scratch copies ------------------------------------------------------------------------

@@ -88,8 +88,9 @@ fn step4_a_task_that_is_done() {
         task.abort();
         assert_eq!(task.await.unwrap(), "espresso");
 
-        spawn(pending::<()>())
+        Some(spawn(pending::<()>()))
     });
+    let handle = handle.unwrap();
     handle.abort(); // its loop has ended, and has cancelled it
     assert!(handle.is_finished(), "is_finished after the loop has ended");
 }
@@ -190,11 +191,18 @@ fn step7_destructors_may_do_anything() {
             pending::<()>().await;
         }));
         *own.borrow_mut() = Some(Rc::clone(&task));
-        yield_now().await;
-        task.abort();
+        let aborts = spawn(async move {
+            yield_now().await;
+            task.abort();
+            yield_now().await;
+            "it goes on"
+        });
+        assert_eq!(
+            aborts.await.unwrap(),
+            "it goes on",
+            "the task that called abort"
+        );
         assert!(seen.is_dropped(), "the other one is still alive");
-        yield_now().await;
-        yield_now().await;
         own.borrow_mut().take();
     });
     assert!(is_done.get(), "what the destructor spawned was not run");

@@ -158,9 +158,7 @@ fn step8_its_loss_is_provable() {
     });
 }
 
-fn fetch_later() -> impl Future<Output = Result<(), ()>> {
-    async {
-        sleep(seconds(1.0)).await;
-        Ok(())
-    }
+async fn fetch_later() -> Result<(), ()> {
+    sleep(seconds(1.0)).await;
+    Ok(())
 }

@@ -54,11 +54,16 @@ fn step2_equals_take_turns() {
 }
 
 #[test]
-fn step3_nothing_changes_for_spawn() {
-    let asked = ask("Without levels it is the loop that it was: all that are ready, in one turn.");
+fn step3_one_level_is_as_before() {
+    let asked =
+        ask("If all have level 4, it is the loop that it was: all that are ready, in one turn.");
     let log = Log::default();
     asked.run(async {
-        let tasks = ["a", "b", "c"].map(|name| spawn(task(&log, name, 2)));
+        let tasks = [
+            spawn(task(&log, "a", 2)),
+            spawn_at_level(4, task(&log, "b", 2)),
+            spawn(task(&log, "c", 2)),
+        ];
         log.borrow_mut().push("root".to_string());
         gather(tasks).await;
     });

@@ -220,3 +220,10 @@ fn step8_the_loop_ends() {
     );
     drop(sender);
 }
+
+#[test]
+fn step9_it_is_not_stuck() {
+    let asked = ask("A loop that waits for the pool is not stuck, on the simulated clock either.");
+    let work = || thread::sleep(Duration::from_millis(20));
+    asked.run(async { spawn_blocking(work).await.unwrap() });
+}

@@ -31,7 +31,7 @@ async fn fetch(server: SocketAddr, path: &str) -> io::Result<String> {
     while !rest.is_empty() {
         match stream.write(rest) {
             Ok(sent) => rest = &rest[sent..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => writable(&stream).await?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => writable(&stream).await,
             Err(error) => return Err(error),
         }
     }
@@ -41,7 +41,7 @@ async fn fetch(server: SocketAddr, path: &str) -> io::Result<String> {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => answer.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => readable(&stream).await?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => readable(&stream).await,
             Err(error) => return Err(error),
         }
     }
@@ -147,9 +147,9 @@ fn step1_what_is_there_can_be_read() {
     let asked = ask("A socket on which data has come is readable, and one with room is writable.");
     asked.run_for_real(async {
         let (mut client, mut server) = pair();
-        writable(&client).await.unwrap();
+        writable(&client).await;
         server.write_all(b"espresso").unwrap();
-        readable(&client).await.unwrap();
+        readable(&client).await;
         let mut buffer = [0; 100];
         assert_eq!(
             client.read(&mut buffer).unwrap(),
@@ -169,7 +169,7 @@ fn step2_the_loop_sleeps_in_the_kernel() {
         server
     });
     asked.run_for_real(async {
-        readable(&client).await.unwrap();
+        readable(&client).await;
         let mut buffer = [0; 100];
         assert_eq!(
             client.read(&mut buffer).unwrap(),
@@ -214,7 +214,7 @@ fn step4_a_wake_from_another_thread() {
     let asked = ask("A loop that sleeps for a socket is woken by another thread's waker.");
     let (client, _server) = pair();
     asked.run_for_real(async {
-        let silent = async { readable(&client).await.unwrap() };
+        let silent = async { readable(&client).await };
         let mut is_started = false;
         let (sender, receiver) = mpsc::channel();
         let woken = poll_fn(|cx| {
@@ -273,7 +273,7 @@ fn step5_room_to_write() {
             }
             server
         });
-        writable(&client).await.unwrap();
+        writable(&client).await;
         reader.join().unwrap();
     });
 }
@@ -286,7 +286,7 @@ fn step6_a_busy_loop_hears_the_network() {
         let is_done = Cell::new(false);
         server.write_all(b"espresso").unwrap();
         let reads = async {
-            readable(&client).await.unwrap();
+            readable(&client).await;
             is_done.set(true);
         };
         let yields = async {

@@ -9,6 +9,9 @@
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
 
+#[path = "../../../src/view/timeline.rs"]
+mod timeline;
+
 use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument, sleep};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -161,7 +164,7 @@ impl Drop for Asked {
         }
         let events = self.events.borrow();
         if !events.is_empty() {
-            show(&mut page, "what ran", &timeline(&events));
+            show(&mut page, "what ran", &picture(&events));
         }
         // `println`, because a test's output is shown when it fails, and not otherwise.
         println!("{page}");
@@ -173,10 +176,40 @@ fn show(page: &mut String, title: &str, text: &str) {
     let _ = write!(page, "\n{title}:\n  {text}\n");
 }
 
-fn timeline(events: &[Event]) -> String {
+/// The picture of a run. Where no time passed, it would be one column: then each event is a line.
+fn picture(events: &[Event]) -> String {
+    let end = events.last().map_or(Duration::ZERO, |event| event.time);
+    if end.is_zero() {
+        return told(events);
+    }
+    let run = timeline::Run {
+        title: "the run",
+        events,
+    };
+    let style = timeline::Style {
+        width: 100,
+        colour: false,
+        ascii: false,
+    };
+    timeline::draw(&[run], Duration::ZERO, &style)
+}
+
+/// Events, a line each.
+fn told(events: &[Event]) -> String {
+    const MOST_LINES: usize = 40;
     let mut page = String::new();
-    for event in events.iter().take(60) {
-        let _ = writeln!(page, "{:>8.3?} {:?}", event.time, event.kind);
+    for event in events.iter().take(MOST_LINES) {
+        let line = format!("{:?}", event.kind);
+        // Where in the sources it was is of no interest here.
+        let line = line.split(", at: ").next().unwrap_or(&line);
+        let _ = writeln!(page, "{line}");
+    }
+    if let Some(more) = events
+        .len()
+        .checked_sub(MOST_LINES)
+        .filter(|more| *more > 0)
+    {
+        let _ = writeln!(page, "... and {more} more events");
     }
     page
 }
