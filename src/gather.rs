@@ -109,8 +109,7 @@ impl<F: Future> Future for Gather<F> {
                     this.left -= 1;
                 }
                 Poll::Pending => {
-                    this.queue.put_back(number, child, waker);
-                    this.lost += u32::from(this.queue.is_lost(number));
+                    this.lost += u32::from(this.queue.put_back(number, child, waker));
                 }
             }
         }

@@ -224,12 +224,13 @@ impl<C> ReadyQueue<C> {
         seat.waker.take().map(|waker| (child, waker))
     }
 
-    /// The child is still pending.
+    /// The child is still pending. Whether it is lost.
     #[inline]
-    pub(crate) fn put_back(&self, number: u32, child: C, waker: Waker) {
+    pub(crate) fn put_back(&self, number: u32, child: C, waker: Waker) -> bool {
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.waker = Some(waker);
         seat.child = Some(child);
+        seat.is_lost()
     }
 
     /// The child is done, and another may come to sit here: no late wake for the one may reach the
@@ -266,12 +267,8 @@ impl<C> ReadyQueue<C> {
 
     /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
     /// (I13).
-    #[inline]
     pub(crate) fn is_lost(&self, number: u32) -> bool {
-        let seat = &self.seats.borrow()[number as usize];
-        !seat.ticket.is_queued()
-            && !seat.is_waker_kept()
-            && !seat.ticket.posted.load(Ordering::Relaxed)
+        self.seats.borrow()[number as usize].is_lost()
     }
 
     /// The children that have not left, with their numbers.
@@ -366,6 +363,13 @@ impl<C> Seat<C> {
             child: Some(child),
             ticket,
         }
+    }
+
+    #[inline]
+    fn is_lost(&self) -> bool {
+        !self.ticket.is_queued()
+            && !self.is_waker_kept()
+            && !self.ticket.posted.load(Ordering::Relaxed)
     }
 
     /// Whether anybody but the seat holds a clone of the ticket.

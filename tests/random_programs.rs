@@ -122,6 +122,11 @@ impl Ledger {
             EventKind::TurnStarted { ready } => {
                 self.end_turn();
                 assert_eq!(ready, self.queue.len(), "I8: all that are ready");
+                let next = self.timers.first().map(|timer| timer.0);
+                assert!(
+                    next.is_none_or(|next| next > event.time),
+                    "I8: a timer is due"
+                );
                 self.in_turn = ready;
             }
             EventKind::PollStarted { task } => {

@@ -4,9 +4,13 @@
 //! wrong has one sentence that says what is wrong; `main.rs` adds the usage.
 //!
 //! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
-//! and below it no sum of times leaves the simulated clock's 584 years.
+//! and below it no sum of times leaves the simulated clock's 584 years. A run keeps all its events,
+//! about a kilobyte for each task.
+//!
+//! Read next: `console.rs`, the other end.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The text of `--help`.
@@ -19,11 +23,17 @@ Commands:
   compare          both paths, and the difference (the default)
   sync             only the blocking path
   async            only the event loop
+  rows             five ways to write the same two fetches
+  forgotten        a future that keeps no waker, and what the loop says of it
 
 Options:
   --delay TIME     how long a fetch waits, as 3s, 1.5s or 250ms (default: 3s)
   --tasks N        how many fetches there are (default: 2)
   --virtual        on a simulated clock: the same times, at once
+  --steps          tell what the loop did, turn by turn
+  --svg FILE       write the timeline as a picture
+  --trace FILE     write a trace, to open in ui.perfetto.dev
+  --width N        draw so many columns wide, from 60 to 200
   --ascii          draw with ASCII signs only
   --help           print this
   --version        print the version";
@@ -51,6 +61,10 @@ pub enum Command {
     Sync,
     /// The event loop.
     Async,
+    /// The same fetches, written in five ways.
+    Rows,
+    /// A future that keeps no waker.
+    Forgotten,
 }
 
 /// How to run it.
@@ -64,6 +78,14 @@ pub struct Args {
     pub tasks: usize,
     /// Whether to run on the simulated clock.
     pub is_virtual: bool,
+    /// Whether to tell the run turn by turn.
+    pub steps: bool,
+    /// Where to write a picture.
+    pub svg: Option<PathBuf>,
+    /// Where to write a trace.
+    pub trace: Option<PathBuf>,
+    /// How many columns to draw in.
+    pub width: Option<usize>,
     /// Whether to draw with ASCII signs only.
     pub ascii: bool,
 }
@@ -93,51 +115,71 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
         delay: Duration::from_secs(3),
         tasks: 2,
         is_virtual: false,
+        steps: false,
+        svg: None,
+        trace: None,
+        width: None,
         ascii: false,
     };
-    let mut command = None;
-    let mut words = words
-        .into_iter()
-        .map(|word| word.to_string_lossy().into_owned());
+    let mut named = None;
+    let mut words = words.into_iter();
     while let Some(word) = words.next() {
-        // `--delay=3s` is `--delay 3s`.
-        let (option, attached) = match word.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_string())),
-            _ => (word.as_str(), None),
-        };
-        let has_value = attached.is_some();
-        let mut value = || {
-            let value = attached.clone().or_else(|| words.next());
-            value.ok_or_else(|| format!("`{option}` needs a value"))
-        };
-        match option {
-            "--delay" => args.delay = delay(&value()?)?,
-            "--tasks" => args.tasks = tasks(&value()?)?,
-            _ if has_value => return Err(format!("`{option}` takes no value")),
-            "--virtual" => args.is_virtual = true,
-            "--ascii" => args.ascii = true,
-            "--help" | "-h" => return Ok(Request::Help),
-            "--version" | "-V" => return Ok(Request::Version),
-            _ => {
-                let named = name(option)?;
-                if command.replace(named).is_some_and(|first| first != named) {
-                    return Err("only one command can be given".to_string());
-                }
-            }
+        let word = word.to_string_lossy();
+        if word == "--help" || word == "-h" {
+            return Ok(Request::Help);
+        } else if word == "--version" || word == "-V" {
+            return Ok(Request::Version);
+        } else if word.starts_with('-') {
+            option(&mut args, &word, &mut words)?;
+        } else if named.replace(command(&word)?).is_some() {
+            return Err("only one command can be given".to_string());
         }
     }
-    args.command = command.unwrap_or(args.command);
+    args.command = named.unwrap_or(args.command);
     Ok(Request::Run(args))
 }
 
-fn name(word: &str) -> Result<Command, String> {
+fn command(word: &str) -> Result<Command, String> {
     match word {
         "compare" => Ok(Command::Compare),
         "sync" => Ok(Command::Sync),
         "async" => Ok(Command::Async),
-        _ if word.starts_with('-') => Err(format!("there is no option `{word}`")),
+        "rows" => Ok(Command::Rows),
+        "forgotten" => Ok(Command::Forgotten),
         _ => Err(format!("there is no command `{word}`")),
     }
+}
+
+/// Reads one option, with its value if it has one: the next word, or what follows a `=`.
+fn option(
+    args: &mut Args,
+    word: &str,
+    words: &mut impl Iterator<Item = OsString>,
+) -> Result<(), String> {
+    let (option, attached) = match word.split_once('=') {
+        Some((option, value)) => (option, Some(OsString::from(value))),
+        None => (word, None),
+    };
+    let is_flag = ["--virtual", "--steps", "--ascii"].contains(&option);
+    if is_flag && attached.is_some() {
+        return Err(format!("`{option}` takes no value"));
+    }
+    let value = || {
+        let value = attached.or_else(|| words.next());
+        value.ok_or_else(|| format!("`{option}` needs a value"))
+    };
+    match option {
+        "--delay" => args.delay = delay(&value()?.to_string_lossy())?,
+        "--tasks" => args.tasks = tasks(&value()?.to_string_lossy())?,
+        "--width" => args.width = Some(width(&value()?.to_string_lossy())?),
+        "--svg" => args.svg = Some(value()?.into()),
+        "--trace" => args.trace = Some(value()?.into()),
+        "--virtual" => args.is_virtual = true,
+        "--steps" => args.steps = true,
+        "--ascii" => args.ascii = true,
+        _ => return Err(format!("there is no option `{option}`")),
+    }
+    Ok(())
 }
 
 fn delay(text: &str) -> Result<Duration, String> {
@@ -169,5 +211,12 @@ fn tasks(text: &str) -> Result<usize, String> {
         _ => Err(format!(
             "`{text}` is no number of tasks from 1 to {MOST_TASKS}"
         )),
+    }
+}
+
+fn width(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(width @ 60..=200) => Ok(width),
+        _ => Err(format!("`{text}` is no width from 60 to 200")),
     }
 }

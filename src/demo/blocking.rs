@@ -5,6 +5,8 @@
 //!
 //! Read this file beside `concurrent.rs`. They are the same line for line, and what differs is the
 //! lesson: `diff src/demo/blocking.rs src/demo/concurrent.rs`.
+//!
+//! Read next: `compare.rs`, which runs both.
 
 use super::{named, say};
 use demitasse::block_for;

@@ -10,16 +10,23 @@
 //! What the fetches say while they run goes through [`say`]. Of a hundred thousand lines nobody
 //! reads more than the first, so the others are only counted.
 
-use super::{FEW, MANY};
+use super::args::Args;
 use crate::view::timeline::Style;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::env;
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::process;
+use std::process::{self, Command};
+
+/// The lines of more fetches than this are cut short, to the first few.
+const MANY: usize = 100;
+const FEW: usize = 10;
 
 thread_local! {
     /// How many lines may still be said, and how many will be left out then.
     static LINES: Cell<(usize, usize)> = const { Cell::new((usize::MAX, 0)) };
+    /// The lines at the bottom that can be drawn anew.
+    static SHOWN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Prints text and the end of its line.
@@ -33,6 +40,24 @@ pub fn print(text: &str) {
         }
         process::exit(0);
     }
+}
+
+/// Prints sentences, in lines that fit.
+pub fn print_wrapped(text: &str, width: usize) {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let is_full = used + 1 + length > width;
+        lines += match used {
+            0 => "",
+            _ if is_full => "\n",
+            _ => " ",
+        };
+        used = if is_full { length } else { used + 1 + length };
+        lines += word;
+    }
+    print(&lines);
 }
 
 /// Prints a sentence on standard error. If that fails, there is nobody left to tell.
@@ -51,39 +76,76 @@ pub fn expect_lines(lines: usize) {
     LINES.set((shown, lines - shown));
 }
 
-/// Prints a line of a run, if it is one of the first.
+/// Prints a line of a run, if it is one of the first; above what is shown.
 pub fn say(line: &str) {
-    match LINES.get() {
-        (0, 0) => {}
-        (0, left_out) => {
-            print(&format!("... and {left_out} more"));
-            LINES.set((0, 0));
-        }
-        (left, left_out) => {
-            print(line);
-            LINES.set((left - 1, left_out));
-        }
+    let (left, left_out) = LINES.get();
+    let line = match (left, left_out) {
+        (0, 0) => return,
+        (0, _) => &format!("... and {left_out} more"),
+        _ => line,
+    };
+    LINES.set(match left.checked_sub(1) {
+        Some(left) => (left, left_out),
+        None => (0, 0),
+    });
+    let shown = SHOWN.take();
+    if shown.is_empty() {
+        return print(line);
+    }
+    print(&format!("{}{line}", up(shown.len())));
+    SHOWN.set(Vec::new());
+    show(shown);
+}
+
+/// Shows these lines at the bottom, in the place of those that were shown before.
+pub fn show(lines: Vec<String>) {
+    let before = SHOWN.take().len();
+    if !lines.is_empty() {
+        print(&(up(before) + &lines.join("\n")));
+    }
+    SHOWN.set(lines);
+}
+
+/// Lets what is shown stand for good.
+pub fn keep() {
+    SHOWN.take();
+}
+
+/// The code that goes up so many lines and clears what is there.
+fn up(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        lines => format!("\x1b[{lines}A\x1b[J"),
     }
 }
 
 /// What standard output can show.
-pub fn style(ascii: bool) -> Style {
+pub fn style(args: &Args) -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let columns = is_terminal.then(columns).flatten();
+    let width = args.width.or(columns).unwrap_or(Style::default().width);
     Style {
-        width: width(),
-        colour: !is_plain(),
-        ascii,
+        width: width.clamp(40, 200),
+        colour: is_terminal && !is_plain(),
+        ascii: args.ascii,
     }
 }
 
-/// Whether escape codes are out of place.
+/// Whether the user or the terminal wants no escape codes.
 fn is_plain() -> bool {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    !io::stdout().is_terminal() || is_set("NO_COLOR") || is_dumb
+    is_set("NO_COLOR") || env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// How many columns there are to draw in.
-fn width() -> usize {
+/// How wide the terminal is. `std` cannot ask it, but every Unix has a program that can.
+fn columns() -> Option<usize> {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.unwrap_or(80).clamp(60, 200)
+    let columns = columns.or_else(|| {
+        let terminal = File::open("/dev/tty").ok()?;
+        let stty = Command::new("stty").arg("size").stdin(terminal).output();
+        let size = String::from_utf8(stty.ok()?.stdout).ok()?;
+        size.split_whitespace().nth(1)?.parse().ok()
+    });
+    // A terminal that does not know says 0.
+    columns.filter(|columns| *columns > 0)
 }

@@ -4,34 +4,41 @@
 //! |---|---|
 //! | `blocking.rs` | one after the other: each wait holds the thread |
 //! | `concurrent.rs` | the same, line for line, on the event loop |
+//! | `compare.rs` | runs the two, and says what the difference is |
+//! | `rows.rs` | five ways to write it, two of which help |
+//! | `forgotten.rs` | a future that keeps no waker |
+//! | `bars.rs` | what grows on a terminal meanwhile |
 //! | `args.rs` | what the user asked for |
 //! | `console.rs` | standard output |
 //!
-//! Both paths run on an event loop that tells what it does, also the blocking one, which never
-//! gives the loop a turn. So both yield the same kind of events, one clock serves both, and one
-//! picture can show both.
+//! All of it runs on an event loop that tells what it does, also the blocking path, which never
+//! gives the loop a turn. So all runs yield the same kind of events, one clock serves them, and one
+//! picture can show them side by side.
 //!
 //! Times are measured on the loop's clock, in the run itself.
 
 pub mod args;
+mod bars;
 mod blocking;
+pub mod compare;
 mod concurrent;
 pub mod console;
+pub mod forgotten;
+pub mod rows;
 
-use crate::view::timeline::spell;
-use args::Args;
+use crate::view::timeline::{self, Style};
+use args::{Args, Command};
+use bars::Bars;
 use console::say;
-use demitasse::{Event, EventKind, EventLoop, instrument, now};
+use demitasse::{Event, EventLoop, instrument, now};
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
-
-/// The lines of more fetches than this are cut short, to the first few.
-const MANY: usize = 100;
-const FEW: usize = 10;
 
 /// A run that is over.
 pub struct Run {
@@ -43,57 +50,60 @@ pub struct Run {
     pub events: Vec<Event>,
 }
 
-/// The blocking path: fetches, and says how long it took.
-pub fn run_blocking(args: &Args) -> Run {
-    let endpoints = args.endpoints();
-    let fetches = async { blocking::fetch_all(&endpoints, args.delay) };
-    let (run, data) = record("blocking", args, fetches);
-    report("synchronous", &run, &endpoints, &data);
-    run
+impl Run {
+    /// As the views take it.
+    pub fn as_drawn(&self) -> timeline::Run<'_> {
+        timeline::Run {
+            title: self.title,
+            events: &self.events,
+        }
+    }
 }
 
-/// The concurrent path, likewise.
-pub fn run_concurrent(args: &Args) -> Run {
-    let endpoints = args.endpoints();
-    let fetches = concurrent::fetch_all(&endpoints, args.delay);
-    let (run, data) = record("async", args, fetches);
-    report("asynchronous", &run, &endpoints, &data);
-    run
-}
-
-/// One path, then the other.
-pub fn compare(args: &Args) -> Vec<Run> {
-    let blocking = run_blocking(args);
-    console::print("");
-    vec![blocking, run_concurrent(args)]
-}
-
-/// Runs the fetches on an event loop, and keeps all that it tells.
-fn record<F>(title: &'static str, args: &Args, fetches: F) -> (Run, Vec<String>)
+/// Runs the fetches on an event loop, and keeps all that it tells, also where it panics.
+fn record<F>(
+    title: &'static str,
+    args: &Args,
+    style: &Style,
+    fetches: F,
+) -> (Run, thread::Result<Vec<String>>)
 where
     F: Future<Output = Vec<String>>,
 {
-    let event_loop = match args.is_virtual {
-        true => EventLoop::simulated(),
-        false => EventLoop::new(),
-    };
-    let events = Rc::new(RefCell::new(Vec::new()));
-    let recorder = Rc::clone(&events);
+    let (event_loop, events) = watched_loop(args.is_virtual);
     console::expect_lines(args.tasks);
-    let (took, data) = event_loop
-        .on_event(move |event| recorder.borrow_mut().push(event.clone()))
-        .block_on(async {
-            let start = now();
-            let data = fetches.await;
-            (now() - start, data)
-        });
-    let events = events.take();
+    // Bars sleep between two drawings, and a loop with a timer is never stuck.
+    let has_bars = style.colour && !args.is_virtual && args.command != Command::Forgotten;
+    let bars = has_bars.then(|| Bars::new(&args.endpoints(), &events, *style));
+    let mut took = Duration::ZERO;
+    let timed = async {
+        bars.iter().for_each(Bars::spawn);
+        let start = now();
+        let data = fetches.await;
+        took = now() - start;
+        data
+    };
+    let data = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(timed)));
+    bars.iter().for_each(Bars::finish);
+    let events = bars::without(events.take());
     let run = Run {
         title,
         took,
         events,
     };
     (run, data)
+}
+
+/// An event loop, and where the events will be.
+fn watched_loop(is_virtual: bool) -> (EventLoop, Rc<RefCell<Vec<Event>>>) {
+    let event_loop = match is_virtual {
+        true => EventLoop::simulated(),
+        false => EventLoop::new(),
+    };
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let recorder = Rc::clone(&events);
+    let event_loop = event_loop.on_event(move |event| recorder.borrow_mut().push(event.clone()));
+    (event_loop, events)
 }
 
 /// [`instrument`] for code that does not wait as futures do: it is polled once, and is done.
@@ -103,66 +113,4 @@ fn named<T>(label: &str, work: impl FnOnce() -> T) -> T {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("a future that awaits nothing is ready at once"),
     }
-}
-
-fn report(kind: &str, run: &Run, endpoints: &[String], data: &[String]) {
-    let sizes = endpoints.iter().zip(data).map(|(endpoint, data)| {
-        let name = endpoint.trim_start_matches("Endpoint ");
-        format!("Data {name} size: {}", data.len())
-    });
-    let shown = console::shown_of(endpoints.len());
-    let mut sizes: Vec<String> = sizes.take(shown).collect();
-    if shown < endpoints.len() {
-        sizes.push(format!("... and {} more", endpoints.len() - shown));
-    }
-    let took = run.took.as_secs_f64();
-    console::print(&format!("\nTotal {kind} time: {took:.2} seconds"));
-    console::print(&sizes.join(", "));
-}
-
-/// The one sentence at the end.
-pub fn closing(runs: &[Run]) -> String {
-    match runs {
-        [blocking, concurrent] => compared(blocking.took, concurrent.took),
-        [run] => shared_out(run),
-        _ => String::new(),
-    }
-}
-
-fn compared(blocking: Duration, concurrent: Duration) -> String {
-    let ratio = blocking.as_secs_f64() / concurrent.as_secs_f64();
-    if !ratio.is_finite() {
-        return "Without a delay there is nothing to wait for, and nothing to gain.".to_string();
-    }
-    let why = match ratio {
-        1.1.. => "because the waits overlap",
-        _ => "because there was nothing to overlap",
-    };
-    let (blocking, concurrent) = (spell(blocking), spell(concurrent));
-    format!(
-        "On one thread, async took {concurrent} instead of {blocking}: {ratio:.2} times as fast, \
-         {why}."
-    )
-}
-
-/// What the thread did.
-fn shared_out(run: &Run) -> String {
-    let mut held = Duration::ZERO;
-    let mut parked = Duration::ZERO;
-    let mut since = Duration::ZERO;
-    for event in &run.events {
-        match event.kind {
-            EventKind::BlockStarted { .. } | EventKind::Parked { .. } => since = event.time,
-            EventKind::BlockEnded { .. } => held += event.time - since,
-            EventKind::Unparked => parked += event.time - since,
-            _ => {}
-        }
-    }
-    let took = spell(run.took);
-    if held > parked {
-        let held = spell(held);
-        return format!("Of {took}, the thread was held for {held}: nothing else could run.");
-    }
-    let parked = spell(parked);
-    format!("Of {took}, the thread was parked for {parked}: free for whatever else there is.")
 }

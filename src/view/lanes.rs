@@ -1,8 +1,7 @@
-//! Who was in which state, from when to when: the model behind the timeline.
+//! A run as lanes: the model behind the timeline.
 //!
-//! The loop tells of moments: a poll began, a timer fired. A picture needs spans. This file reads
-//! the events once, in order, and keeps for each *lane* the state that it is in. An event ends one
-//! span and begins the next.
+//! This file reads the events once, in order, and says of each which lane it moves into which
+//! state.
 //!
 //! There is one lane for the thread, and one for each future with a label. A task has a lane of its
 //! own if its first poll polled no such future; otherwise the labels say it better.
@@ -11,97 +10,19 @@
 //! other wake is its task's, and counts for the lane that is the only one of its task. Two fetches
 //! in one `gather` share a task: which of them another task has woken, the loop does not know.
 //!
-//! What always holds:
-//! - the spans of a lane follow each other, and do not overlap;
-//! - a run of any size is read in one pass, and only the first lanes are kept. The others are
-//!   counted, so that a picture can say how many it leaves out.
+//! What always holds: a run of any size is read in one pass, and only the first lanes are kept. The
+//! others are counted, so that a picture can say how many it leaves out.
 //!
 //! Read next: `timeline.rs`, which draws them.
 
+// Named, as in `timeline.rs`, so that a file elsewhere can include it.
+#[path = "lane.rs"]
+pub mod lane;
+
 use demitasse::{Event, EventKind, Outcome, TaskId, WokenBy};
+use lane::{Lane, State};
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// What a lane can be doing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum State {
-    /// It is being polled, and the thread runs.
-    Works,
-    /// It has answered `Pending`, and given the thread back.
-    Waits,
-    /// It wants to be polled, and waits for the thread.
-    Ready,
-    /// It sleeps during its poll, and the thread with it.
-    Holds,
-    /// The thread sleeps, because nothing is ready.
-    Parked,
-    /// It kept no waker: nothing can ever poll it again.
-    Lost,
-}
-
-/// From when to when a lane was in one state.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Span {
-    /// When it began, on the loop's clock.
-    pub from: Duration,
-    /// When it ended.
-    pub to: Duration,
-    /// What the lane did.
-    pub state: State,
-}
-
-/// The life of one future, one task, or the thread.
-#[derive(Default)]
-pub struct Lane {
-    /// Its label, or the name of its task.
-    pub label: String,
-    /// What it did, in order.
-    pub spans: Vec<Span>,
-    /// How often it was polled.
-    pub polls: usize,
-    /// How often it was woken.
-    pub wakes: usize,
-    task: Option<TaskId>,
-    is_nested: bool,
-    now: Option<(Duration, State)>,
-}
-
-impl Lane {
-    fn new(label: String, task: Option<TaskId>) -> Self {
-        Lane {
-            label,
-            task,
-            ..Lane::default()
-        }
-    }
-
-    /// Ends the span that is open, and begins another; with `None`, none.
-    fn become_at(&mut self, to: Duration, next: Option<State>) {
-        if let Some((from, state)) = self.now {
-            // On the simulated clock work takes no time. It must be seen all the same.
-            if from < to || matches!(state, State::Works | State::Lost) {
-                self.spans.push(Span { from, to, state });
-            }
-        }
-        self.now = next.map(|state| (to, state));
-    }
-
-    fn change(&mut self, time: Duration, from: State, to: State) {
-        if self.now.is_some_and(|(_, state)| state == from) {
-            self.become_at(time, Some(to));
-        }
-    }
-
-    fn poll(&mut self, time: Duration) {
-        self.polls += 1;
-        self.become_at(time, Some(State::Works));
-    }
-
-    fn wake(&mut self, time: Duration) {
-        self.wakes += 1;
-        self.change(time, State::Waits, State::Ready);
-    }
-}
 
 /// What must be remembered of a task that is not done.
 struct Task {
@@ -163,7 +84,7 @@ impl Lanes {
         use EventKind as Kind;
         let time = event.time;
         self.end = time;
-        if self.thread.now.is_none() {
+        if !self.thread.is_alive() {
             self.thread.become_at(time, Some(State::Works));
         }
         match &event.kind {
@@ -328,7 +249,7 @@ impl Lanes {
             None if is_only_one => self
                 .lanes
                 .iter()
-                .position(|lane| lane.task == Some(id) && !lane.is_nested && lane.now.is_some()),
+                .position(|lane| lane.task == Some(id) && !lane.is_nested && lane.is_alive()),
             own => own,
         };
         if let Some(lane) = lane {

@@ -14,19 +14,24 @@
 //!
 //! Each state has a sign of its own, so colour is only an ornament, and an ASCII sign besides.
 //!
-//! This file and `lanes.rs` need only the library. A test or an exercise can draw its own run:
+//! This file and those in it need only the library. A test or an exercise can draw its own run:
 //! include this file with `#[path]`, and call [`draw`].
 //!
 //! Read next: `steps.rs`, which tells the same run turn by turn.
 
-// Named, so that a file elsewhere that includes this one gets both.
+// Named, so that a file elsewhere that includes this one gets all three.
 #[path = "lanes.rs"]
 pub mod lanes;
+#[path = "text.rs"]
+pub mod text;
 
 use demitasse::Event;
-use lanes::{Lane, Lanes, State};
+use lanes::Lanes;
+use lanes::lane::{Lane, Span, State};
 use std::fmt::Write;
 use std::time::Duration;
+pub use text::Style;
+use text::{fit, spell, ticks};
 
 /// How many lanes a run gets at most, beside the thread's. More than this is no picture.
 const MOST_LANES: usize = 16;
@@ -44,38 +49,17 @@ pub struct Run<'a> {
     pub events: &'a [Event],
 }
 
-/// What the terminal can show.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// How many columns there are. Good from 60 to 200.
-    pub width: usize,
-    /// Whether it has colours.
-    pub colour: bool,
-    /// Whether to use no sign that is not in ASCII.
-    pub ascii: bool,
-}
-
-impl Style {
-    /// The sign of a state, and the number of its colour.
-    fn sign(&self, state: State) -> (char, &'static str) {
-        let (sign, ascii, colour) = match state {
-            State::Works => ('●', 'o', "32"),
-            State::Waits => ('─', '-', "36"),
-            State::Ready => ('░', ':', "33"),
-            State::Holds => ('█', '#', "31"),
-            State::Parked => ('·', '.', "2"),
-            State::Lost => ('×', 'x', "1;31"),
-        };
-        (if self.ascii { ascii } else { sign }, colour)
-    }
-
-    /// Text in a colour, if there are colours.
-    pub fn paint(&self, colour: &str, text: &str) -> String {
-        match self.colour {
-            true => format!("\x1b[{colour}m{text}\x1b[0m"),
-            false => text.to_string(),
-        }
-    }
+/// The sign of a state, and the number of its colour.
+fn sign(state: State, style: &Style) -> (char, &'static str) {
+    let (sign, ascii, colour) = match state {
+        State::Works => ('●', 'o', "32"),
+        State::Waits => ('─', '-', "36"),
+        State::Ready => ('░', ':', "33"),
+        State::Holds => ('█', '#', "31"),
+        State::Parked => ('·', '.', "2"),
+        State::Lost => ('×', 'x', "1;31"),
+    };
+    (if style.ascii { ascii } else { sign }, colour)
 }
 
 /// What each sign means, in the order in which the picture explains them.
@@ -88,28 +72,55 @@ const LEGEND: [(State, &str); 6] = [
     (State::Lost, "kept no waker: waits for ever"),
 ];
 
-/// Draws runs on a shared axis that is at least `least` long.
-pub fn draw(runs: &[Run<'_>], least: Duration, style: &Style) -> String {
+/// Draws runs on a shared axis, and explains the signs.
+pub fn draw(runs: &[Run<'_>], style: &Style) -> String {
+    let (lanes, seen) = draw_lanes(runs, Duration::ZERO, style);
+    lanes + "\n" + &legend(&seen, style)
+}
+
+/// Draws runs on a shared axis that is at least so long. Gives the states that can be seen, too.
+pub fn draw_lanes(runs: &[Run<'_>], axis: Duration, style: &Style) -> (String, Vec<State>) {
     let read = |run: &Run<'_>| (run.title.to_string(), Lanes::read(run.events, MOST_LANES));
     let runs: Vec<_> = runs.iter().map(read).collect();
-    let lanes = runs.iter().flat_map(|(_, run)| all(run));
-    let longest = lanes.map(|lane| lane.label.chars().count()).max();
-    let label = longest.unwrap_or(0).min(LONGEST_LABEL) + 4;
+    let longest = |(title, run): &(String, Lanes)| {
+        let labels = all(run).map(|lane| lane.label.chars().count());
+        labels.max().max(title.chars().count().checked_sub(2))
+    };
+    let label = runs.iter().filter_map(longest).max().unwrap_or(0);
+    let label = label.min(LONGEST_LABEL) + 4;
     let ends = runs.iter().map(|(_, run)| run.end);
     let mut picture = Picture {
         style,
         label,
         columns: style.width.saturating_sub(label + COUNTS).max(10),
-        end: ends.fold(least, Duration::max),
+        end: ends.fold(axis, Duration::max),
         seen: Vec::new(),
         text: String::new(),
     };
     picture.axis();
-    for (title, run) in &runs {
+    for (number, (title, run)) in runs.iter().enumerate() {
+        picture.text += if number > 0 { "\n" } else { "" };
         picture.run(title, run);
     }
-    picture.legend();
-    picture.text
+    (picture.text, picture.seen)
+}
+
+/// What the signs of these states mean.
+pub fn legend(seen: &[State], style: &Style) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for (state, meaning) in LEGEND.into_iter().filter(|(state, _)| seen.contains(state)) {
+        let length = meaning.len() + 5;
+        if used > 0 && used + length > style.width {
+            text.push('\n');
+            used = 0;
+        }
+        used += length;
+        let (sign, colour) = sign(state, style);
+        let sign = style.paint(colour, &sign.to_string());
+        let _ = write!(text, "   {sign} {meaning}");
+    }
+    text + "\n"
 }
 
 fn all(run: &Lanes) -> impl Iterator<Item = &Lane> {
@@ -148,7 +159,7 @@ impl Picture<'_> {
         };
         let mut ruler = vec![line; self.columns];
         let mut marks = String::new();
-        for (time, text) in ticks(self.end, self.columns / 12) {
+        for (time, text) in ticks(self.end, self.columns / 9) {
             let column = self.column(time);
             ruler[column] = tick;
             let gap = column.saturating_sub(marks.chars().count());
@@ -179,7 +190,6 @@ impl Picture<'_> {
         if run.left_out > 0 {
             let _ = writeln!(self.text, "   ... and {} more lanes", run.left_out);
         }
-        self.text.push('\n');
     }
 
     /// A lane's columns as text.
@@ -192,7 +202,7 @@ impl Picture<'_> {
                 continue;
             };
             self.seen.push(state);
-            let (sign, colour) = self.style.sign(state);
+            let (sign, colour) = sign(state, self.style);
             let signs: String = run.iter().map(|_| sign).collect();
             cells += &self.style.paint(colour, &signs);
         }
@@ -202,105 +212,57 @@ impl Picture<'_> {
     /// What the lane did in each column.
     fn shares(&self, lane: &Lane) -> Vec<Share> {
         let mut shares = vec![Share::default(); self.columns];
-        let mut held = false;
-        for span in &lane.spans {
+        for (number, span) in lane.spans.iter().enumerate() {
+            let state = self.state(&lane.spans, number);
             let (first, last) = (self.column(span.from), self.column(span.to));
-            // What follows a hold is the end of the same poll.
-            shares[first].is_polled |= span.state == State::Works && !held;
-            shares[first].is_lost |= span.state == State::Lost;
+            shares[first].is_polled |= state == State::Works;
+            shares[first].is_lost |= state == State::Lost;
             for (column, share) in (first..).zip(&mut shares[first..=last]) {
                 let from = span.from.max(self.time(column));
                 let to = span.to.min(self.time(column + 1));
-                share.add(span.state, to.saturating_sub(from));
+                share.add(state, to.saturating_sub(from));
             }
-            held = span.state == State::Holds;
         }
         shares
     }
 
-    /// What the signs mean: those that were drawn.
-    fn legend(&mut self) {
-        let mut used = 0;
-        for (state, meaning) in LEGEND {
-            if !self.seen.contains(&state) {
-                continue;
-            }
-            let length = meaning.len() + 5;
-            if used > 0 && used + length > self.style.width {
-                self.text.push('\n');
-                used = 0;
-            }
-            used += length;
-            let (sign, colour) = self.style.sign(state);
-            let sign = self.style.paint(colour, &sign.to_string());
-            let _ = write!(self.text, "   {sign} {meaning}");
+    /// The state of a span as it is drawn. The little work before and after a hold is part of it.
+    fn state(&self, spans: &[Span], number: usize) -> State {
+        let Span { from, to, state } = spans[number];
+        let is_short = to - from < self.time(1);
+        let neighbours = [number.wrapping_sub(1), number + 1].map(|number| spans.get(number));
+        let mut neighbours = neighbours.iter().flatten();
+        let is_beside = neighbours.any(|span| span.state == State::Holds);
+        match state {
+            State::Works if is_short && is_beside => State::Holds,
+            state => state,
         }
-        self.text.push('\n');
     }
 }
 
 /// How a column's time is shared out.
 #[derive(Clone, Default)]
 struct Share {
-    most: Option<(Duration, State)>,
+    /// By state.
+    times: [Duration; LEGEND.len()],
     is_polled: bool,
     is_lost: bool,
 }
 
 impl Share {
     fn add(&mut self, state: State, time: Duration) {
-        if !time.is_zero() && self.most.is_none_or(|(most, _)| time > most) {
-            self.most = Some((time, state));
-        }
+        self.times[state as usize] += time;
     }
 
     fn state(&self) -> Option<State> {
-        match self.most {
+        let states = LEGEND.iter().map(|(state, _)| *state);
+        let most = states.max_by_key(|state| self.times[*state as usize]);
+        let most = most.filter(|state| !self.times[*state as usize].is_zero());
+        match most {
             _ if self.is_lost => Some(State::Lost),
-            Some((_, State::Holds)) => Some(State::Holds),
+            Some(State::Holds) => most,
             _ if self.is_polled => Some(State::Works),
-            most => most.map(|(_, state)| state),
+            _ => most,
         }
-    }
-}
-
-/// At most so many moments of the axis and one more, at a round distance, each with its text.
-fn ticks(end: Duration, most: usize) -> Vec<(Duration, String)> {
-    let end = end.as_nanos();
-    let (unit, name) = match end {
-        0..1_000 => (1.0, "ns"),
-        1_000..1_000_000 => (1e3, "us"),
-        1_000_000..1_000_000_000 => (1e6, "ms"),
-        _ => (1e9, "s"),
-    };
-    let decades = (0..).map(|power| 10_u128.pow(power));
-    let mut steps = decades.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
-    let step = steps.find(|step| end / step <= most.max(1) as u128);
-    let step = step.expect("some step is longer than the axis");
-    let tick = |number| {
-        let time = number * step;
-        let text = format!("{} {name}", time as f64 / unit);
-        (Duration::from_nanos(time as u64), text)
-    };
-    (0..=end / step).map(tick).collect()
-}
-
-/// A label in at most so many columns.
-fn fit(label: &str, columns: usize) -> String {
-    if label.chars().count() <= columns {
-        return label.to_string();
-    }
-    label.chars().take(columns - 1).chain(['~']).collect()
-}
-
-/// A time as people say it: `3.00 s`, `2.50 ms`.
-pub fn spell(time: Duration) -> String {
-    let nanos = time.as_nanos() as f64;
-    match time.as_micros() {
-        _ if time.is_zero() => "0 s".to_string(),
-        0 => format!("{nanos} ns"),
-        1..1_000 => format!("{:.2} us", nanos / 1e3),
-        1_000..10_000 => format!("{:.2} ms", nanos / 1e6),
-        _ => format!("{:.2} s", nanos / 1e9),
     }
 }
