@@ -2,15 +2,14 @@
 //! curious, and change nothing.
 //!
 //! A test begins with [`ask`], which says in words what is asked. When the test fails, it prints
-//! these words, what was found, and what ran: the polls that the test made by hand, and the timeline
-//! of what ran on the event loop. Nothing here waits for a clock on the wall. What goes on for ever
-//! is stopped by a count of its polls.
+//! these words, what was found, and what ran: the polls that the test made by hand, and what ran on
+//! the event loop, as a timeline or turn by turn. What goes on for ever is stopped by a count of its
+//! polls.
 
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
 
-#[path = "../../../src/view/timeline.rs"]
-mod timeline;
+mod view;
 
 use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument, sleep};
 use std::cell::{Cell, RefCell};
@@ -23,6 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use view::timeline::Style;
+use view::{steps, timeline};
 
 /// So many polls are enough for every exercise.
 const MOST_POLLS: usize = 200_000;
@@ -176,42 +177,25 @@ fn show(page: &mut String, title: &str, text: &str) {
     let _ = write!(page, "\n{title}:\n  {text}\n");
 }
 
-/// The picture of a run. Where no time passed, it would be one column: then each event is a line.
+/// The timeline of a run, or if it has passed no time, its turns in words.
 fn picture(events: &[Event]) -> String {
-    let end = events.last().map_or(Duration::ZERO, |event| event.time);
-    if end.is_zero() {
-        return told(events);
-    }
-    let run = timeline::Run {
-        title: "the run",
-        events,
-    };
-    let style = timeline::Style {
+    /// So many lines are enough to see what goes wrong.
+    const MOST_LINES: usize = 60;
+    let style = Style {
         width: 100,
         colour: false,
         ascii: false,
     };
-    timeline::draw(&[run], Duration::ZERO, &style)
-}
-
-/// Events, a line each.
-fn told(events: &[Event]) -> String {
-    const MOST_LINES: usize = 40;
-    let mut page = String::new();
-    for event in events.iter().take(MOST_LINES) {
-        let line = format!("{:?}", event.kind);
-        // Where in the sources it was is of no interest here.
-        let line = line.split(", at: ").next().unwrap_or(&line);
-        let _ = writeln!(page, "{line}");
+    if events.last().is_some_and(|event| !event.time.is_zero()) {
+        let title = "the run";
+        return timeline::draw(&[timeline::Run { title, events }], &style);
     }
-    if let Some(more) = events
-        .len()
-        .checked_sub(MOST_LINES)
-        .filter(|more| *more > 0)
-    {
-        let _ = writeln!(page, "... and {more} more events");
+    let steps = steps::tell("the run", events, &style);
+    let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
+    if lines.len() == MOST_LINES {
+        lines.push("...");
     }
-    page
+    lines.join("\n")
 }
 
 thread_local! {
