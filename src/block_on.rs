@@ -16,9 +16,11 @@
 //! Read next: `sleep.rs`, the first future on top of it.
 
 use crate::event::{Event, EventKind, Observer};
-use crate::event_loop::{Core, Entered, Panic, catch, current, drop_quietly};
+use crate::event_loop::{Core, Entered, current};
+use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::task::{Child, JoinError, JoinHandle};
 use std::future::{Future, IntoFuture, pending};
+use std::mem;
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -97,21 +99,26 @@ impl EventLoop {
     #[track_caller]
     pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
         let core = Rc::new(Core::new(self.is_simulated, self.observer));
-        let _entered = Entered::new(&core);
-        let _home = core.ready.come_home();
+        let entered = Entered::new(&core);
+        let home = core.ready.come_home();
         // The root future stays on the stack of this function: somebody keeps its seat.
         core.spawn(Child::new(pending::<()>()), Location::caller());
 
         let unpark = Waker::from(Arc::new(Unpark(thread::current())));
-        let output = catch(|| core.run(pin!(future.into_future()), &unpark));
-        let dropped = catch(|| core.close()).flatten();
-        match (output, dropped) {
-            (Ok(output), Ok(())) => output,
-            (Err(panic), _) => resume_unwind(panic),
-            (Ok(output), Err(panic)) => {
-                drop_quietly(output);
-                resume_unwind(panic)
-            }
+        let mut root = pin!(None);
+        let output = catch(|| {
+            root.set(Some(future.into_future()));
+            core.run(root.as_mut().as_pin_mut().expect("set above"), &unpark)
+        });
+        // Not dropped by the panic, for its destructor may panic too.
+        let output = first(output, catch(|| root.set(None)));
+        let closed = core.close();
+        drop(home);
+        drop(entered);
+        let output = first(output, closed);
+        match first(output, core.teller.close()) {
+            Ok(output) => output,
+            Err(panic) => resume_unwind(panic),
         }
     }
 }
@@ -199,42 +206,63 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 
 /// The end of a loop.
 impl Core {
-    /// The end of the loop. Gives the first panic of a destructor, or the observer's.
+    /// The end of the loop. Gives the first panic of a destructor.
     fn close(&self) -> Result<(), Panic> {
         let dropped = self.drop_tasks();
         // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
         // any more.
-        let timers = self.timers.take();
+        let mut timers = self.timers.take();
+        timers.expire(u64::MAX, |_, waker| drop_quietly(waker));
+        // The end of a waker may run code that we do not know, and that may have spawned.
+        let dropped = first(dropped, self.drop_tasks());
         self.ready.close();
-        drop(timers);
-        match self.teller.take_panic() {
-            Some(panic) => dropped.and(Err(panic)),
-            None => dropped,
-        }
+        dropped
     }
 
     /// Drops every task that is left (I12). Gives the first panic of a destructor.
     fn drop_tasks(&self) -> Result<(), Panic> {
         let mut result = Ok(());
+        let mut left = self.tasks_left();
+        let mut patience = PATIENCE * (1 + left.len());
         // Destructors may spawn: until there is nothing left to drop.
-        loop {
-            let mut left = Vec::new();
-            self.ready.inspect(|number, _| left.push(number));
-            if left.is_empty() {
-                return result;
+        while !left.is_empty() {
+            let is_endless = patience < left.len();
+            patience = patience.saturating_sub(left.len());
+            if is_endless {
+                result = first(result, catch(|| panic!("{ENDLESS}")));
             }
             for number in left {
                 let Some((child, waker)) = self.ready.take(number) else {
                     continue;
                 };
                 let task = self.tasks.id(number);
-                result = result.and(catch(|| drop(child)));
+                let dropped = match is_endless {
+                    true => catch(|| mem::forget(child)),
+                    false => catch(|| drop(child)),
+                };
                 self.tell(|| EventKind::TaskDropped { task });
-                self.finish(number, waker, Err(JoinError::cancelled(task)));
+                // This wakes whoever awaits it. The waker may panic as well.
+                let outcome = Err(JoinError::cancelled(task));
+                let finished = catch(|| self.finish(number, waker, outcome));
+                result = first(first(result, dropped), finished);
             }
+            left = self.tasks_left();
         }
+        result
+    }
+
+    fn tasks_left(&self) -> Vec<u32> {
+        let mut left = Vec::new();
+        self.ready.inspect(|number, _| left.push(number));
+        left
     }
 }
+
+/// How many tasks the destructors may spawn for each that is dropped at the end of a loop.
+const PATIENCE: usize = 1_000;
+
+const ENDLESS: &str = "the destructors of the tasks that were left at the loop's end spawn new tasks \
+                       without end: the last ones were not dropped";
 
 /// Wakes the loop itself.
 struct Unpark(Thread);

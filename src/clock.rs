@@ -16,7 +16,7 @@
 //! What always holds: the clock never goes back, and `park` returns at or before the moment that
 //! was asked for plus what the operating system adds.
 //!
-//! Read next: `ready_queue.rs`, the heart of it.
+//! Read next: `panics.rs`, a few lines on an unpleasant matter.
 
 use std::cell::Cell;
 use std::thread;

@@ -12,11 +12,11 @@
 //!
 //! Read next: `task.rs`.
 
-use std::any::Any;
+use crate::panics::{Panic, catch, drop_quietly, first};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,7 +187,7 @@ pub enum WokenBy {
 pub(crate) struct Teller {
     observer: Option<RefCell<Observer>>,
     untold: RefCell<VecDeque<Event>>,
-    panic: Cell<Option<Box<dyn Any + Send>>>,
+    panic: Cell<Option<Panic>>,
 }
 
 pub(crate) type Observer = Box<dyn FnMut(&Event)>;
@@ -216,26 +216,34 @@ impl Teller {
         let Ok(mut observer) = observer.try_borrow_mut() else {
             return;
         };
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let told = catch(|| {
             loop {
                 let Some(event) = self.untold.borrow_mut().pop_front() else {
                     break;
                 };
                 observer(&event);
             }
-        }));
+        });
         if let Err(panic) = told {
             self.panic.set(Some(panic));
             let silent: Observer = Box::new(|_| {});
-            // Dropping the observer may cause events too.
+            // Dropping the observer may cause events too, and a panic, which is not the first.
             let broken = std::mem::replace(&mut *observer, silent);
             drop(observer);
-            drop(broken);
+            drop_quietly(broken);
         }
     }
 
+    /// Drops the observer: nobody is told any more. Gives its panic, or its destructor's.
+    pub(crate) fn close(&self) -> Result<(), Panic> {
+        let silent: Observer = Box::new(|_| {});
+        let observer = self.observer.as_ref().map(|told| told.replace(silent));
+        let dropped = catch(|| drop(observer));
+        first(self.take_panic().map_or(Ok(()), Err), dropped)
+    }
+
     /// The panic of the observer, if it has panicked.
-    pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
+    pub(crate) fn take_panic(&self) -> Option<Panic> {
         self.panic.take()
     }
 }

@@ -26,6 +26,7 @@
 
 use crate::clock::Clock;
 use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy};
+use crate::panics::{catch, drop_quietly};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
 use crate::task::{Child, JoinError, Tasks};
@@ -33,8 +34,9 @@ use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -48,8 +50,6 @@ const ROOT: u32 = 0;
 
 /// How long nothing may happen before the loop says that this is strange.
 const SUSPICIOUS_REST: Duration = Duration::from_secs(1);
-
-pub(crate) type Panic = Box<dyn Any + Send>;
 
 thread_local! {
     /// The loop that runs on this thread. `ManuallyDrop`, because a thread-local that needs no
@@ -135,10 +135,12 @@ impl Core {
             }
             Ok(ready) => {
                 self.tell_ended(ROOT, Outcome::Ready);
+                self.ready.leave(ROOT, Some(waker));
                 ready
             }
             Err(panic) => {
                 self.tell_ended(ROOT, Outcome::Panicked);
+                self.ready.leave(ROOT, Some(waker));
                 resume_unwind(panic)
             }
         }
@@ -218,9 +220,10 @@ impl Core {
         let has_seat = !self.ready.leave(number, Some(waker));
         // The output of a detached task is dropped here. If its destructor panics, there is nobody
         // to tell.
-        let waiter = catch(|| self.tasks.finish(number, outcome, has_seat));
-        if let Ok(Some(waiter)) = waiter {
-            waiter.wake();
+        match catch(|| self.tasks.finish(number, outcome, has_seat)) {
+            Ok(Some(waiter)) => waiter.wake(),
+            Ok(None) => {}
+            Err(panic) => drop_quietly(panic),
         }
     }
 
@@ -264,6 +267,8 @@ impl Core {
                 until: Some(Duration::from_nanos(until)),
             });
             self.clock.park(now, Some(until));
+            // Or the next wake from elsewhere leaves its token, and a later park ends at once.
+            self.ready.forget_consumer();
             self.tell(|| EventKind::Unparked);
         }
     }
@@ -276,7 +281,9 @@ impl Core {
         self.tell(|| EventKind::Parked { until: None });
         let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.ready);
         if !is_stuck() && self.is_quiet_for(SUSPICIOUS_REST) && !is_stuck() {
-            eprintln!("{}", stuck::report(&self.tasks, &self.ready));
+            let report = stuck::report(&self.tasks, &self.ready);
+            // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
+            let _ = writeln!(io::stderr(), "{report}");
             while !self.ready.has_ready() {
                 thread::park();
             }
@@ -355,16 +362,6 @@ fn tell_woken(number: u32) {
         };
         EventKind::Woken { task, by }
     });
-}
-
-/// Runs code that may panic.
-pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
-    catch_unwind(AssertUnwindSafe(work))
-}
-
-/// Drops a value whose destructor may panic, when there is nobody left to tell.
-pub(crate) fn drop_quietly<T>(value: T) {
-    let _ = catch(|| drop(value));
 }
 
 /// While this is alive, its loop is the thread's loop.

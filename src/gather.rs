@@ -19,10 +19,12 @@
 //!
 //! Read next: `instrument.rs`, and then you have read it all.
 
+use crate::panics::{catch, drop_each, drop_quietly};
 use crate::ready_queue::ReadyQueue;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::mem;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,7 +39,7 @@ use std::task::{Context, Poll};
 ///
 /// # Panics
 ///
-/// If one of them panics. And when it is polled again after it gave its result.
+/// If one of them panics. And when it is polled again after it gave its result, or panicked.
 ///
 /// ```
 /// use demitasse::{gather, simulate, sleep};
@@ -70,7 +72,7 @@ where
         outputs,
         left,
         lost: 0,
-        is_done: false,
+        is_over: false,
         batch: Vec::new(),
     }
 }
@@ -83,7 +85,8 @@ pub struct Gather<F: Future> {
     /// How many children are not done, and how many of these can never be woken.
     left: u32,
     lost: u32,
-    is_done: bool,
+    /// It has given its result, or a child has panicked.
+    is_over: bool,
     batch: Vec<u32>,
 }
 
@@ -93,8 +96,8 @@ impl<F: Future> Future for Gather<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         assert!(
-            !this.is_done,
-            "this gather has given its result already: do not poll it again"
+            !mem::replace(&mut this.is_over, true),
+            "this gather has ended already, with its result or with a panic: do not poll it again"
         );
         let home = this.queue.come_home();
         this.queue.take_batch(&mut this.batch);
@@ -103,19 +106,23 @@ impl<F: Future> Future for Gather<F> {
             let Some((mut child, waker)) = this.queue.take(number) else {
                 continue;
             };
-            match child.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(output) => {
+            match catch(|| child.as_mut().poll(&mut Context::from_waker(&waker))) {
+                Ok(Poll::Ready(output)) => {
                     this.outputs[number as usize] = Some(output);
                     this.left -= 1;
                 }
-                Poll::Pending => {
+                Ok(Poll::Pending) => {
                     this.lost += u32::from(this.queue.put_back(number, child, waker));
+                }
+                Err(panic) => {
+                    // The panic itself must not drop it, for its destructor may panic too.
+                    drop_quietly(child);
+                    resume_unwind(panic);
                 }
             }
         }
         drop(home);
         if this.left == 0 {
-            this.is_done = true;
             return Poll::Ready(mem::take(&mut this.outputs).into_iter().flatten().collect());
         }
         if this.left == this.lost {
@@ -124,7 +131,15 @@ impl<F: Future> Future for Gather<F> {
             // Some are ready again. The other tasks come first.
             cx.waker().wake_by_ref();
         }
+        this.is_over = false;
         Poll::Pending
+    }
+}
+
+/// The outputs that wait for the others. The queue drops the children.
+impl<F: Future> Drop for Gather<F> {
+    fn drop(&mut self) {
+        drop_each(self.outputs.drain(..));
     }
 }
 

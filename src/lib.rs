@@ -37,6 +37,8 @@
 //!
 //! # The files, in reading order
 //!
+//! The book that explains them, `docs/`, is the module [`guide`].
+//!
 //! A file uses only files above it in this table.
 //!
 //! | file | what it is |
@@ -44,6 +46,7 @@
 //! | `slab.rs` | one table of reusable slots |
 //! | `timer_wheel.rs` | which timer is due next? |
 //! | `clock.rs` | what time is it, and how does one wait? |
+//! | `panics.rs` | what to do about code that is not ours and panics |
 //! | `ready_queue.rs` | who wants to be polled? The heart: wakers come from here |
 //! | `event.rs` | what the loop tells those who watch |
 //! | `task.rs` | a spawned future, its place in the table, its handle |
@@ -60,7 +63,10 @@ mod clock;
 mod event;
 mod event_loop;
 mod gather;
+#[cfg(doc)]
+pub mod guide;
 mod instrument;
+mod panics;
 mod ready_queue;
 mod slab;
 mod sleep;

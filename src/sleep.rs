@@ -283,6 +283,8 @@ impl Core {
             duration,
         });
         self.clock.block_for(duration);
+        // What has come due meanwhile fires at the end of this turn.
+        self.look_at_clock();
         self.tell(|| EventKind::BlockEnded {
             task: self.running(),
         });

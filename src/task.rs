@@ -20,6 +20,7 @@
 //! Read next: `event_loop.rs`, which polls them.
 
 use crate::event::{ROOT, TaskId};
+use crate::panics::drop_each;
 use crate::slab::Slab;
 use std::any::Any;
 use std::cell::RefCell;
@@ -263,8 +264,8 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if !self.is_done {
             // What the task leaves behind may run code that we do not know when it is dropped.
-            let old = self.tasks.let_go(self.index);
-            drop(old);
+            // Where a panic drops the handle, a second one would end the process.
+            drop_each([self.tasks.let_go(self.index)]);
         }
     }
 }

@@ -1,0 +1,70 @@
+//! What to do about code that is not ours and panics.
+//!
+//! A loop runs polls, destructors, wakers and an observer that it does not know. Each of them may
+//! panic, and a panic that merely went its way would take the loop with it, and every other task.
+//! So the loop catches it, finishes what it is doing, and passes it on where that does no harm.
+//!
+//! Two things are easily overlooked. A panic in a destructor that runs *because* of a panic ends
+//! the process, so what is dropped on the way out is dropped with care. And what a panic carries,
+//! its payload, is a value like any other: it has a destructor, which may panic in its turn.
+//!
+//! What always holds: of several panics the first one is passed on, and the others are dropped
+//! without a word. (The panic hook has reported each of them already.)
+//!
+//! Read next: `ready_queue.rs`, the heart of it.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+
+/// What a panic carries.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// How many panics in a row may come of dropping one value. What is then left is forgotten.
+const PATIENCE: usize = 8;
+
+/// Runs code that may panic.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(work))
+}
+
+/// Drops a value whose destructor may panic, when there is nobody left to tell.
+pub(crate) fn drop_quietly<T>(value: T) {
+    let mut panic = catch(|| drop(value)).err();
+    for _ in 0..PATIENCE {
+        let Some(payload) = panic else { return };
+        panic = catch(|| drop(payload)).err();
+    }
+    // Each payload has thrown another one when it was dropped. That could go on for ever.
+    mem::forget(panic);
+}
+
+/// The first panic of the two; the other things are dropped.
+pub(crate) fn first<T>(result: Result<T, Panic>, next: Result<(), Panic>) -> Result<T, Panic> {
+    match (result, next) {
+        (result, Ok(())) => result,
+        (Ok(value), Err(panic)) => {
+            drop_quietly(value);
+            Err(panic)
+        }
+        (Err(panic), Err(other)) => {
+            drop_quietly(other);
+            Err(panic)
+        }
+    }
+}
+
+/// Drops each of these, whichever panics. The first panic goes on when all are dropped, unless
+/// another one is on its way.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+    let mut result = Ok(());
+    for value in values {
+        result = first(result, catch(|| drop(value)));
+    }
+    match result {
+        Ok(()) => {}
+        Err(panic) if thread::panicking() => drop_quietly(panic),
+        Err(panic) => resume_unwind(panic),
+    }
+}
