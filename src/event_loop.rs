@@ -264,7 +264,7 @@ impl Core {
             self.tell(|| EventKind::Parked {
                 until: Some(Duration::from_nanos(until)),
             });
-            self.clock.park(now, Some(until));
+            self.clock.park(now, until);
             self.tell(|| EventKind::Unparked);
         }
     }
