@@ -894,6 +894,24 @@ fn events_say_who_woke_a_task() {
 }
 
 #[test]
+fn each_instrumented_future_has_a_number_of_its_own() {
+    let recorder = Recorder::new();
+    let nap = || instrument("nap", yield_now());
+    EventLoop::simulated()
+        .on_event(recorder.observer())
+        .block_on(async { gather([nap(), nap(), nap()]).await });
+    let number = |event: &Event| match event.kind {
+        EventKind::FuturePollStarted { future, .. } => Some(future),
+        _ => None,
+    };
+    let polled: Vec<_> = recorder.events().iter().filter_map(number).collect();
+    // Three futures, and each is polled twice.
+    assert_eq!(polled.len(), 6);
+    assert_eq!(polled[..3], polled[3..]);
+    assert_eq!(polled.iter().collect::<HashSet<_>>().len(), 3);
+}
+
+#[test]
 fn everything_can_be_shown_for_debugging() {
     simulate(async {
         let line = line!() + 1;
