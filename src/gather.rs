@@ -112,8 +112,7 @@ impl<F: Future> Future for Gather<F> {
                     this.left -= 1;
                 }
                 Ok(Poll::Pending) => {
-                    this.queue.put_back(number, child, waker);
-                    this.lost += u32::from(this.queue.is_lost(number));
+                    this.lost += u32::from(this.queue.put_back(number, child, waker));
                 }
                 Err(panic) => {
                     // The panic itself must not drop it, for its destructor may panic too.

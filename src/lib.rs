@@ -37,6 +37,8 @@
 //!
 //! # The files, in reading order
 //!
+//! The book that explains them, `docs/`, is the module [`guide`].
+//!
 //! A file uses only files above it in this table.
 //!
 //! | file | what it is |
@@ -61,6 +63,8 @@ mod clock;
 mod event;
 mod event_loop;
 mod gather;
+#[cfg(doc)]
+pub mod guide;
 mod instrument;
 mod panics;
 mod ready_queue;

@@ -15,7 +15,7 @@
 //!
 //! - **by hand**: while the owner runs on this thread, a wake from this thread puts the ticket on a
 //!   chain, newest first. Each ticket says which one comes behind it. No other thread touches the
-//!   chain, so plain loads and stores do, where a lock would cost a yield three times its time.
+//!   chain, so plain loads and stores do, where a lock would make a yield nearly twice as slow.
 //!   (They are atomics only because a waker must be `Sync`, and safe Rust does not take our word
 //!   for who calls it.)
 //! - **by mail**: any other wake goes to an inbox behind a mutex. The owner empties it when the
@@ -225,12 +225,13 @@ impl<C> ReadyQueue<C> {
         seat.waker.take().map(|waker| (child, waker))
     }
 
-    /// The child is still pending.
+    /// The child is still pending. Whether it is lost.
     #[inline]
-    pub(crate) fn put_back(&self, number: u32, child: C, waker: Waker) {
+    pub(crate) fn put_back(&self, number: u32, child: C, waker: Waker) -> bool {
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.waker = Some(waker);
         seat.child = Some(child);
+        seat.is_lost()
     }
 
     /// The child is done, and another may come to sit here: no late wake for the one may reach the
@@ -267,12 +268,8 @@ impl<C> ReadyQueue<C> {
 
     /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
     /// (I13).
-    #[inline]
     pub(crate) fn is_lost(&self, number: u32) -> bool {
-        let seat = &self.seats.borrow()[number as usize];
-        !seat.ticket.is_queued()
-            && !seat.is_waker_kept()
-            && !seat.ticket.posted.load(Ordering::Relaxed)
+        self.seats.borrow()[number as usize].is_lost()
     }
 
     /// The children that have not left, with their numbers.
@@ -369,6 +366,13 @@ impl<C> Seat<C> {
             child: Some(child),
             ticket,
         }
+    }
+
+    #[inline]
+    fn is_lost(&self) -> bool {
+        !self.ticket.is_queued()
+            && !self.is_waker_kept()
+            && !self.ticket.posted.load(Ordering::Relaxed)
     }
 
     /// Whether anybody but the seat holds a clone of the ticket.

@@ -326,13 +326,11 @@ fn a_waker_that_panics_leaves_through_block_on() {
 
 // Wakers that are called from destructors.
 
-/// A future that is `Pending` so often, and does something when it is dropped.
-fn on_drop(pendings: u32, act: impl FnMut() + 'static) -> impl Future<Output = ()> {
-    async move {
-        let _act = OnDrop(act);
-        for _ in 0..pendings {
-            yield_now().await;
-        }
+/// A future that is `Pending` so often, and does something when it is dropped after its first poll.
+async fn on_drop(pendings: u32, act: impl FnMut() + 'static) {
+    let _act = OnDrop(act);
+    for _ in 0..pendings {
+        yield_now().await;
     }
 }
 
@@ -397,7 +395,8 @@ fn destructors_may_wake_whomever_they_like() {
 
 /// The places where a destructor can run. Each runs `act` once, in the destructor of a future.
 fn in_all_destructors(act: impl Fn() + Clone + 'static) {
-    let places: [fn(Box<dyn FnMut()>) -> Boxed; 6] = [
+    type Place = fn(Box<dyn FnMut()>) -> Boxed;
+    let places: [Place; 6] = [
         // A task that is done, with its handle and without it.
         |act| Box::pin(async move { spawn(on_drop(1, act)).await.unwrap() }),
         |act| {
@@ -579,8 +578,8 @@ struct Holder(#[allow(dead_code)] Rc<RefCell<Option<JoinHandle<Holder>>>>);
 #[test]
 fn a_task_that_owns_its_handle_is_dropped_with_the_loop() {
     let [shelf, other] = simulate(async {
-        let shelf = owns_its_handle(9, |own| drop(own));
-        let other = owns_its_handle(0, |own| drop(own));
+        let shelf = owns_its_handle(9, drop);
+        let other = owns_its_handle(0, drop);
         yield_now().await;
         [shelf, other].map(|shelf| Rc::downgrade(&shelf))
     });

@@ -2,7 +2,8 @@
 //!
 //! A test counts what is done to a future (its polls, its wakes, its drops) and looks at all the
 //! counts after each step. A step is `yield_now().await` in the root future: it lets every task
-//! that is ready run once. Time is simulated, except where the thread itself is the matter.
+//! that is ready run once. `quiet().await` goes on until none is. Time is simulated, except where
+//! the thread itself is the matter.
 
 mod support;
 
@@ -13,6 +14,7 @@ use demitasse::{
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::future::{Future, pending, poll_fn};
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -21,10 +23,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::{
     Bell, Log, MILLISECOND, NANOSECOND, OnDrop, Probe, Random, Recorder, SECOND, elsewhere,
-    panic_of, poll_once,
+    in_time, panic_of, poll_once,
 };
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_secs(3_600);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// Returns when nothing is ready any more, for only then does simulated time pass.
+async fn quiet() {
+    sleep(NANOSECOND).await;
+}
 
 // I1: a task is in the ready queue at most once; wakes before its next poll coalesce into one poll.
 
@@ -46,11 +54,11 @@ fn i1_wakes_before_the_next_poll_are_one_poll() {
             assert_eq!(seen.counts(), "polls 1, wakes 3, drops 0");
             yield_now().await;
             assert_eq!(seen.counts(), "polls 2, wakes 3, drops 0");
-            yield_now().await;
+            quiet().await;
             assert_eq!(seen.counts(), "polls 2, wakes 3, drops 0");
         });
     assert_eq!(task.counts(), "polls 2, wakes 3, drops 1");
-    // Three wakes put one number on the queue, once. The root yielded three times.
+    // Three wakes put one number on the queue, once.
     assert_eq!(recorder.count(is_woken_task), 1);
 }
 
@@ -75,7 +83,7 @@ fn i1_wakes_from_here_and_from_another_thread_are_one_poll() {
         task.wake();
         yield_now().await;
         assert_eq!(task.counts(), "polls 3, wakes 6, drops 0");
-        yield_now().await;
+        quiet().await;
         assert_eq!(task.counts(), "polls 3, wakes 6, drops 0");
     });
 }
@@ -89,15 +97,16 @@ fn i1_a_wake_while_the_task_waits_for_its_turn_is_no_further_poll() {
         // Both are ready in one turn, the waking one first.
         let woken = task.clone();
         drop(spawn(async move {
+            elsewhere(|| woken.wake());
             woken.wake();
             elsewhere(|| woken.wake());
-            assert_eq!(woken.counts(), "polls 1, wakes 3, drops 0");
+            assert_eq!(woken.counts(), "polls 1, wakes 4, drops 0");
         }));
         task.wake();
         yield_now().await;
-        assert_eq!(task.counts(), "polls 2, wakes 3, drops 0");
-        yield_now().await;
-        assert_eq!(task.counts(), "polls 2, wakes 3, drops 0");
+        assert_eq!(task.counts(), "polls 2, wakes 4, drops 0");
+        quiet().await;
+        assert_eq!(task.counts(), "polls 2, wakes 4, drops 0");
     });
 }
 
@@ -144,7 +153,7 @@ fn i2_a_wake_during_a_poll_causes_another_poll() {
             assert_eq!(task.counts(), counts(1));
             yield_now().await;
             assert_eq!(task.counts(), counts(2));
-            yield_now().await;
+            quiet().await;
             assert_eq!(task.counts(), counts(2));
         });
     }
@@ -190,7 +199,7 @@ fn i3_a_late_wake_does_nothing() {
         assert_eq!(task.counts(), "polls 2, wakes 1, drops 1");
         task.wake();
         elsewhere(|| task.wake());
-        yield_now().await;
+        quiet().await;
         assert_eq!(task.counts(), "polls 2, wakes 3, drops 1");
 
         // The next task sits where the first one sat. Late wakes do not reach it either.
@@ -201,11 +210,11 @@ fn i3_a_late_wake_does_nothing() {
         yield_now().await;
         task.wake();
         elsewhere(|| task.wake());
-        yield_now().await;
+        quiet().await;
         assert_eq!(task.counts(), "polls 2, wakes 7, drops 1");
         assert_eq!(newcomer.counts(), "polls 1, wakes 0, drops 0");
         newcomer.wake();
-        yield_now().await;
+        quiet().await;
         assert_eq!(newcomer.counts(), "polls 2, wakes 1, drops 0");
     });
 }
@@ -214,21 +223,25 @@ fn i3_a_late_wake_does_nothing() {
 fn i3_a_wake_in_the_last_poll_does_nothing() {
     for (wake, wakes) in WAYS_TO_WAKE.into_iter().zip([1, 1, 2, 2]) {
         simulate(async {
-            let task = Probe::new();
-            drop(spawn(task.future_that(move |task| {
+            let wake_at_last = move |task: &Probe| {
                 wake(task);
                 task.finish();
-            })));
-            yield_now().await;
+            };
             let counts = format!("polls 1, wakes {wakes}, drops 1");
+            // Nobody comes after the first task. After the second one two come at once: one before
+            // the late wake is worked off, one after it.
+            let task = Probe::new();
+            drop(spawn(task.future_that(wake_at_last)));
+            quiet().await;
             assert_eq!(task.counts(), counts);
-            // One newcomer before the wake is worked off, one after it.
-            let [first, second] = [Probe::new(), Probe::new()];
+
+            let [task, first, second] = [(); 3].map(|()| Probe::new());
+            drop(spawn(task.future_that(wake_at_last)));
+            yield_now().await;
             drop(spawn(first.future()));
             yield_now().await;
             drop(spawn(second.future()));
-            yield_now().await;
-            yield_now().await;
+            quiet().await;
             assert_eq!(task.counts(), counts);
             assert_eq!(first.counts(), "polls 1, wakes 0, drops 0");
             assert_eq!(second.counts(), "polls 1, wakes 0, drops 0");
@@ -259,8 +272,7 @@ fn i3_a_wake_after_the_loop_has_ended_does_nothing() {
         yield_now().await;
         wake_all();
         elsewhere(wake_all);
-        yield_now().await;
-        yield_now().await;
+        quiet().await;
         assert_eq!(newcomer.counts(), "polls 1, wakes 0, drops 0");
     });
     assert_eq!(root.counts(), "polls 2, wakes 5, drops 1");
@@ -505,20 +517,18 @@ fn make_and_drop_sleeps(count: u64) {
 #[test]
 fn i7_a_dropped_sleep_leaves_nothing_behind() {
     let recorder = Recorder::new();
-    let watched = EventLoop::simulated().on_event(recorder.observer());
-    // With a timer left in the wheel, this loop would wait for it. It has nothing to wait for.
-    let panicked = panic_of(|| {
-        watched.block_on(async {
+    EventLoop::simulated()
+        .on_event(recorder.observer())
+        .block_on(async {
             make_and_drop_sleeps(1_000);
-            pending::<()>().await;
-        })
-    });
-    assert!(panicked.message.starts_with("stuck:"));
+            sleep(10 * YEAR).await;
+        });
     let set = recorder.count(|kind| matches!(kind, EventKind::TimerSet { .. }));
     let cancelled = recorder.count(|kind| matches!(kind, EventKind::TimerCancelled { .. }));
     let fired = recorder.count(|kind| matches!(kind, EventKind::TimerFired { .. }));
-    assert_eq!((set, cancelled, fired), (1_000, 1_000, 0));
-    assert_eq!(parked_until(&recorder.events()), [None]);
+    assert_eq!((set, cancelled, fired), (1_001, 1_000, 1));
+    // With another timer in the wheel, the loop would have parked for that.
+    assert_eq!(parked_until(&recorder.events()), [Some(10 * YEAR)]);
 }
 
 fn parked_until(events: &[Event]) -> Vec<Option<Duration>> {
@@ -606,33 +616,41 @@ fn i8_due_timers_fire_between_turns() {
         // Both are ready in one turn, and the sleep comes due in its midst.
         let (first, second) = (polled.clone(), polled.clone());
         drop(spawn(async move {
+            let mut another = sleep(HOUR);
+            assert!(poll_once(&mut another, Waker::noop()).is_pending());
             block_for(2 * SECOND);
-            first.push("first");
-            yield_now().await;
-            first.push("first again");
+            for word in ["first", "first again", "first at last"] {
+                first.push(word);
+                yield_now().await;
+            }
         }));
         drop(spawn(async move {
-            second.push("second");
-            yield_now().await;
-            second.push("second again");
+            for word in ["second", "second again", "second at last"] {
+                second.push(word);
+                yield_now().await;
+            }
         }));
         sleeper.await.unwrap();
+        polled.push("root");
     });
-    // The two woke themselves before the timer fired, so in the next turn they come before it.
-    let order = ["first", "second", "first again", "second again", "sleeper"];
-    assert_eq!(log.take(), order);
+    let turns = [
+        // The timer fires after this turn, when the two have already woken themselves.
+        &["first", "second"][..],
+        &["first again", "second again", "sleeper"],
+        &["first at last", "second at last", "root"],
+    ];
+    assert_eq!(log.take(), turns.concat());
 }
 
 #[test]
 fn i8_a_task_that_yields_for_ever_starves_nobody() {
-    let yields = Rc::new(Cell::new(0_u64));
-    let count = Rc::clone(&yields);
+    let start = Instant::now();
     let neighbour = Probe::new();
     let seen = neighbour.clone();
     block_on(async move {
         drop(spawn(async move {
-            loop {
-                count.set(count.get() + 1);
+            // For ever, as far as this test goes.
+            while start.elapsed() < 3 * SECOND {
                 yield_now().await;
             }
         }));
@@ -642,7 +660,7 @@ fn i8_a_task_that_yields_for_ever_starves_nobody() {
         sleep(5 * MILLISECOND).await;
     });
     assert_eq!(seen.counts(), "polls 2, wakes 1, drops 1");
-    assert!(yields.get() > 2);
+    assert!(start.elapsed() < 3 * SECOND);
 }
 
 #[test]
@@ -871,31 +889,28 @@ fn i10_the_cost_of_a_gather_grows_linearly_with_its_children() {
 
 #[test]
 fn i11_a_panic_ends_its_own_task_only() {
-    panic_of(|| {
-        simulate(async {
-            let [bad, good] = [Probe::new(), Probe::new()];
-            let handle = spawn(bad.track(async {
-                yield_now().await;
-                panic!("spilt");
-            }));
-            drop(spawn(good.future()));
+    simulate(async {
+        let [bad, good] = [Probe::new(), Probe::new()];
+        let handle = spawn(bad.track(async {
             yield_now().await;
-            assert_eq!(bad.counts(), "polls 1, wakes 0, drops 0");
-            yield_now().await;
-            assert_eq!(bad.counts(), "polls 2, wakes 0, drops 1");
-            assert_eq!(good.counts(), "polls 1, wakes 0, drops 0");
-            good.wake();
-            yield_now().await;
-            assert_eq!(bad.counts(), "polls 2, wakes 0, drops 1");
-            assert_eq!(good.counts(), "polls 2, wakes 1, drops 0");
+            panic!("spilt");
+        }));
+        drop(spawn(good.future()));
+        yield_now().await;
+        assert_eq!(bad.counts(), "polls 1, wakes 0, drops 0");
+        yield_now().await;
+        assert_eq!(bad.counts(), "polls 2, wakes 0, drops 1");
+        assert_eq!(good.counts(), "polls 1, wakes 0, drops 0");
+        good.wake();
+        quiet().await;
+        assert_eq!(bad.counts(), "polls 2, wakes 0, drops 1");
+        assert_eq!(good.counts(), "polls 2, wakes 1, drops 0");
 
-            assert!(handle.is_finished());
-            let error = handle.await.unwrap_err();
-            assert!(error.is_panic() && !error.is_cancelled());
-            assert!(error.to_string().ends_with("panicked: spilt"));
-            assert_eq!(error.into_panic().downcast_ref(), Some(&"spilt"));
-            panic!("the end");
-        })
+        assert!(handle.is_finished());
+        let error = handle.await.unwrap_err();
+        assert!(error.is_panic() && !error.is_cancelled());
+        assert!(error.to_string().ends_with("panicked: spilt"));
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"spilt"));
     });
 }
 
@@ -924,33 +939,24 @@ fn i11_whoever_awaits_the_handle_of_a_panicking_task_is_woken() {
 #[test]
 fn i11_a_panic_of_a_detached_task_goes_nowhere() {
     let task = Probe::new();
-    let panicked = panic_of(|| {
-        simulate(async {
-            drop(spawn(task.track(async { panic!("spilt") })));
-            sleep(SECOND).await;
-        });
-        panic!("the end");
+    simulate(async {
+        drop(spawn(task.track(async { panic!("spilt") })));
+        sleep(SECOND).await;
     });
-    assert_eq!(panicked.message, "the end");
     assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
 }
 
 #[test]
 fn i11_a_destructor_that_panics_when_the_task_is_done_is_its_panic_too() {
-    let panicked = panic_of(|| {
-        simulate(async {
-            let handle = spawn(poll_fn({
-                let bomb = OnDrop(|| panic!("a bad end"));
-                move |_| {
-                    let _ = &bomb;
-                    Poll::Ready("done")
-                }
-            }));
-            let error = handle.await.unwrap_err();
-            panic!("{error}");
-        });
+    simulate(async {
+        let bomb = OnDrop(|| panic!("a bad end"));
+        let handle = spawn(poll_fn(move |_| {
+            let _ = &bomb;
+            Poll::Ready("done")
+        }));
+        let error = handle.await.unwrap_err();
+        assert!(error.to_string().ends_with("panicked: a bad end"));
     });
-    assert!(panicked.message.ends_with("panicked: a bad end"));
 }
 
 #[test]
@@ -1033,11 +1039,14 @@ fn i12_destructors_may_use_the_loop_but_nothing_is_polled_any_more() {
 #[test]
 fn i12_a_destructor_that_panics_keeps_no_other_from_being_dropped() {
     let tasks = [(); 5].map(|()| Probe::new());
+    let log = Log::new();
     let panicked = panic_of(|| {
         simulate(async {
             for (i, task) in tasks.iter().enumerate() {
+                let has_loop = log.clone();
                 let bomb = OnDrop(move || {
-                    if i % 2 == 1 {
+                    has_loop.push(catch_unwind(now).is_ok());
+                    if i % 2 == 1 && !thread::panicking() {
                         panic!("bad end {i}");
                     }
                 });
@@ -1053,6 +1062,8 @@ fn i12_a_destructor_that_panics_keeps_no_other_from_being_dropped() {
     for task in &tasks {
         assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
     }
+    // Each was dropped while the loop was still there for it.
+    assert_eq!(log.take(), [true; 5]);
     // The thread can go on.
     assert_eq!(simulate(async { spawn(async { 1 }).await.unwrap() }), 1);
 }
@@ -1079,20 +1090,22 @@ fn i12_a_root_that_panics_drops_the_tasks_that_are_left_too() {
 
 #[test]
 fn i13_a_stuck_loop_says_so() {
-    let start = Instant::now();
-    for run in [block_on, simulate] {
-        let task = Probe::new();
-        let seen = task.clone();
-        let root: Root = Box::pin(async move {
-            drop(spawn(seen.track(pending::<()>())));
-            pending().await
+    for run in [simulate, block_on] {
+        in_time(move || {
+            let start = Instant::now();
+            let task = Probe::new();
+            let seen = task.clone();
+            let root: Root = Box::pin(async move {
+                drop(spawn(seen.track(pending::<()>())));
+                pending().await
+            });
+            let panicked = panic_of(|| run(root));
+            assert!(panicked.message.starts_with("stuck:"), "{panicked:?}");
+            assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
+            // Where it is proved, there is nothing to wait for: not even a second.
+            assert!(start.elapsed() < SECOND);
         });
-        let panicked = panic_of(|| run(root));
-        assert!(panicked.message.starts_with("stuck:"), "{panicked:?}");
-        assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
     }
-    // Where it is proved, there is nothing to wait for: not even a second.
-    assert!(start.elapsed() < SECOND);
 }
 
 #[test]
@@ -1142,8 +1155,7 @@ fn i13_a_wake_for_another_task_hides_no_lost_waker() {
                 elsewhere(|| waking.wake());
                 Poll::<()>::Pending
             })));
-            yield_now().await;
-            yield_now().await;
+            quiet().await;
             assert_eq!(neighbour.counts(), "polls 2, wakes 1, drops 0");
         });
     let is_lost = |kind: &EventKind| matches!(kind, EventKind::WakerLost { .. });
@@ -1152,7 +1164,7 @@ fn i13_a_wake_for_another_task_hides_no_lost_waker() {
 
 #[test]
 fn i13_a_gather_of_lost_futures_is_lost() {
-    let panicked = panic_of(|| block_on(gather([pending::<()>(), pending()])));
+    let panicked = panic_of(|| simulate(gather([pending::<()>(), pending()])));
     assert!(panicked.message.contains("kept no waker"), "{panicked:?}");
     // Also when the others are done, and were woken from elsewhere meanwhile.
     let other = Probe::new();
@@ -1197,8 +1209,7 @@ fn i14_tasks_run_in_the_order_in_which_they_became_ready() {
         assert_eq!(polled.take(), [2, 5, 0]);
         // From another thread as well.
         elsewhere(|| [4, 0, 3].map(|i| tasks[i].wake()));
-        yield_now().await;
-        yield_now().await;
+        quiet().await;
         assert_eq!(polled.take(), [4, 0, 3]);
     });
 }

@@ -122,6 +122,12 @@ impl Ledger {
             EventKind::TurnStarted { ready } => {
                 self.end_turn();
                 assert_eq!(ready, self.queue.len(), "I8: all that are ready");
+                let next = self.timers.first().map(|timer| timer.0);
+                // A turn with nobody ready is there for the timers that ended the park.
+                assert!(
+                    ready == 0 || next.is_none_or(|next| next > event.time),
+                    "I8: a timer is due"
+                );
                 self.in_turn = ready;
             }
             EventKind::PollStarted { task } => {

@@ -15,23 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::Se
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
-use support::{Bell, Probe, SECOND, poll_once};
+use support::{Bell, Probe, SECOND, in_time, poll_once};
 
 const THREADS: usize = 4;
-
-/// Fails when the work is not done in a minute.
-fn in_time(work: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let worker = thread::spawn(move || {
-        work();
-        // Nobody listens any more if this took too long.
-        let _ = done.send(());
-    });
-    if is_done.recv_timeout(60 * SECOND) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("a wake was lost: this should have ended long ago");
-    }
-    worker.join().unwrap();
-}
 
 #[test]
 fn of_a_million_wakes_from_four_threads_none_is_lost() {

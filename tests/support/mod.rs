@@ -8,10 +8,13 @@ use demitasse::{Event, EventKind};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::panic::{
+    AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook,
+};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -166,6 +169,19 @@ pub fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Ou
 /// Does something on another thread, and waits for it.
 pub fn elsewhere<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join().unwrap())
+}
+
+/// Does something on a thread of its own, and fails when that takes half a minute: for work that
+/// would never end if it went wrong.
+pub fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    // Nobody listens any more if it took too long.
+    let worker = thread::spawn(move || drop(done.send(work())));
+    match result.recv_timeout(30 * SECOND) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => panic!("this should have ended long ago"),
+        Err(RecvTimeoutError::Disconnected) => resume_unwind(worker.join().unwrap_err()),
+    }
 }
 
 /// Does something when it is dropped.
