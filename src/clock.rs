@@ -73,12 +73,17 @@ impl Clock {
         self.start + Duration::from_nanos(nanos)
     }
 
-    /// Waits until `until` (nanoseconds since the loop began), or until somebody unparks this
-    /// thread. May return early for no reason, as [`thread::park`] may.
-    pub(crate) fn park(&self, now: u64, until: u64) {
-        match &self.simulated {
-            Some(elapsed) => elapsed.set(elapsed.get().max(Duration::from_nanos(until))),
-            None => thread::park_timeout(Duration::from_nanos(until.saturating_sub(now))),
+    /// Waits until `until` (nanoseconds since the loop began; `None`: for ever), or until somebody
+    /// unparks this thread. May return early for no reason, as [`thread::park`] may.
+    pub(crate) fn park(&self, now: u64, until: Option<u64>) {
+        match (&self.simulated, until) {
+            (Some(elapsed), Some(until)) => {
+                elapsed.set(elapsed.get().max(Duration::from_nanos(until)))
+            }
+            (None, Some(until)) => {
+                thread::park_timeout(Duration::from_nanos(until.saturating_sub(now)))
+            }
+            (_, None) => thread::park(),
         }
     }
 
