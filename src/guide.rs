@@ -29,8 +29,20 @@ macro_rules! labels {
             "[05]: crate::guide::ch05_many_tasks\n",
             "[06]: crate::guide::ch06_going_to_sleep_safely\n",
             "[07]: crate::guide::ch07_time_you_can_hold\n",
+            "[08]: crate::guide::ch08_the_sleep_future\n",
+            "[09]: crate::guide::ch09_the_timer_wheel\n",
+            "[10]: crate::guide::ch10_gather\n",
+            "[11]: crate::guide::ch11_spawn_join_panic_cancel\n",
+            "[12]: crate::guide::ch12_stuck\n",
+            "[13]: crate::guide::ch13_seeing_it\n",
+            "[14]: crate::guide::ch14_what_the_big_ones_add\n",
+            "[from-asyncio]: crate::guide::from_asyncio\n",
+            "[glossary]: crate::guide::glossary\n",
+            "[pin]: crate::guide::pin\n",
+            "[promises]: crate::guide::promises\n",
             "[exercises]: crate::guide\n",
             "[experiments]: crate::guide\n",
+            "[performance]: crate::guide\n",
             "[solutions]: crate::guide\n",
         )
     };
@@ -45,6 +57,17 @@ pages! {
     ch05_many_tasks: "05-many-tasks.md"
     ch06_going_to_sleep_safely: "06-going-to-sleep-safely.md"
     ch07_time_you_can_hold: "07-time-you-can-hold.md"
+    ch08_the_sleep_future: "08-the-sleep-future.md"
+    ch09_the_timer_wheel: "09-the-timer-wheel.md"
+    ch10_gather: "10-gather.md"
+    ch11_spawn_join_panic_cancel: "11-spawn-join-panic-cancel.md"
+    ch12_stuck: "12-stuck.md"
+    ch13_seeing_it: "13-seeing-it.md"
+    ch14_what_the_big_ones_add: "14-what-the-big-ones-add.md"
+    from_asyncio: "from-asyncio.md"
+    glossary: "glossary.md"
+    pin: "pin.md"
+    promises: "promises.md"
 }
 
 #[cfg(doctest)]
