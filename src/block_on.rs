@@ -223,7 +223,7 @@ impl Core {
     fn drop_tasks(&self) -> Result<(), Panic> {
         let mut result = Ok(());
         let mut left = self.tasks_left();
-        let mut patience = PATIENCE * (1 + left.len());
+        let mut patience = PATIENCE * left.len();
         // Destructors may spawn: until there is nothing left to drop.
         while !left.is_empty() {
             let is_endless = patience < left.len();

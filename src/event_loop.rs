@@ -267,6 +267,8 @@ impl Core {
                 until: Some(Duration::from_nanos(until)),
             });
             self.clock.park(now, Some(until));
+            // Or the next wake from elsewhere leaves its token, and a later park ends at once.
+            self.ready.forget_consumer();
             self.tell(|| EventKind::Unparked);
         }
     }

@@ -36,13 +36,13 @@ macro_rules! labels {
             "[12]: crate::guide::ch12_stuck\n",
             "[13]: crate::guide::ch13_seeing_it\n",
             "[14]: crate::guide::ch14_what_the_big_ones_add\n",
-            "[from-asyncio]: crate::guide::from_asyncio\n",
             "[glossary]: crate::guide::glossary\n",
-            "[pin]: crate::guide::pin\n",
             "[promises]: crate::guide::promises\n",
+            "[pin]: crate::guide::pin\n",
+            "[from-asyncio]: crate::guide::from_asyncio\n",
+            "[performance]: crate::guide::performance\n",
             "[exercises]: crate::guide\n",
             "[experiments]: crate::guide\n",
-            "[performance]: crate::guide\n",
             "[solutions]: crate::guide\n",
         )
     };
@@ -66,6 +66,7 @@ pages! {
     ch14_what_the_big_ones_add: "14-what-the-big-ones-add.md"
     from_asyncio: "from-asyncio.md"
     glossary: "glossary.md"
+    performance: "performance.md"
     pin: "pin.md"
     promises: "promises.md"
 }

@@ -15,7 +15,7 @@
 //!
 //! - **by hand**: while the owner runs on this thread, a wake from this thread puts the ticket on a
 //!   chain, newest first. Each ticket says which one comes behind it. No other thread touches the
-//!   chain, so plain loads and stores do, where a lock would cost a yield three times its time.
+//!   chain, so plain loads and stores do, where a lock would make a yield nearly twice as slow.
 //!   (They are atomics only because a waker must be `Sync`, and safe Rust does not take our word
 //!   for who calls it.)
 //! - **by mail**: any other wake goes to an inbox behind a mutex. The owner empties it when the

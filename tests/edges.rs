@@ -7,7 +7,7 @@
 mod support;
 
 use demitasse::{
-    Event, EventKind, EventLoop, JoinHandle, Sleep, TaskId, block_for, block_on, gather,
+    Event, EventKind, EventLoop, JoinHandle, Sleep, TaskId, WokenBy, block_for, block_on, gather,
     instrument, now, simulate, sleep, sleep_until, spawn, yield_now,
 };
 use std::cell::RefCell;
@@ -842,6 +842,92 @@ fn events_say_where_things_were_made() {
         }
     }
     assert_eq!(places, [(2, None), (3, None), (4, Some("nap".into()))]);
+}
+
+#[test]
+fn events_say_who_woke_a_task() {
+    let recorder = Recorder::new();
+    let [task, last] = [Probe::new(), Probe::new()];
+    let (seen, watched) = (recorder.clone(), task.clone());
+    let mut tell = recorder.observer();
+    let mut is_first = true;
+    let observer = move |event: &Event| {
+        tell(event);
+        // Between two polls, when the task has been polled: nobody's doing.
+        let is_turn = matches!(event.kind, EventKind::TurnStarted { .. });
+        if is_turn && watched.polls() == 1 && is_first {
+            is_first = false;
+            watched.wake();
+        }
+    };
+    EventLoop::simulated().on_event(observer).block_on(async {
+        drop(spawn(task.future()));
+        drop(spawn(last.future()));
+        yield_now().await;
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(task.counts(), "polls 2, wakes 1, drops 0");
+        // By a task, by a timer, from another thread.
+        task.wake();
+        yield_now().await;
+        sleep(SECOND).await;
+        elsewhere(|| task.wake());
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(task.counts(), "polls 4, wakes 3, drops 0");
+        // This one is found when the loop ends already.
+        elsewhere(|| last.wake());
+    });
+    let woken = |number: &str| {
+        let by = |event: &Event| match event.kind {
+            EventKind::Woken { task, by } if task.to_string() == number => Some(by),
+            _ => None,
+        };
+        seen.events().iter().filter_map(by).collect::<Vec<_>>()
+    };
+    let root = WokenBy::Task(match seen.events()[0].kind {
+        EventKind::Spawned { task, .. } => task,
+        _ => panic!("the root is the first"),
+    });
+    assert_eq!(woken("1"), [WokenBy::Outside, root, WokenBy::Outside]);
+    assert_eq!(woken("2"), [WokenBy::Outside]);
+    let timers = woken("0").into_iter().filter(|by| *by == WokenBy::Timer);
+    assert_eq!(timers.count(), 1);
+}
+
+#[test]
+fn each_instrumented_future_has_a_number_of_its_own() {
+    let recorder = Recorder::new();
+    let nap = || instrument("nap", yield_now());
+    EventLoop::simulated()
+        .on_event(recorder.observer())
+        .block_on(async { gather([nap(), nap(), nap()]).await });
+    let number = |event: &Event| match event.kind {
+        EventKind::FuturePollStarted { future, .. } => Some(future),
+        _ => None,
+    };
+    let polled: Vec<_> = recorder.events().iter().filter_map(number).collect();
+    // Three futures, and each is polled twice.
+    assert_eq!(polled.len(), 6);
+    assert_eq!(polled[..3], polled[3..]);
+    assert_eq!(polled.iter().collect::<HashSet<_>>().len(), 3);
+}
+
+#[test]
+fn everything_can_be_shown_for_debugging() {
+    simulate(async {
+        let line = line!() + 1;
+        let nap = format!("{:?}", sleep(SECOND));
+        assert!(nap.contains(&format!("{}:{line}", file!())), "{nap}");
+        let both = format!("{:?}", gather([yield_now(), yield_now()]));
+        assert!(both.contains("left: 2"), "{both}");
+        let named = format!("{:?}", instrument("a name", yield_now()));
+        assert!(named.contains("a name"), "{named}");
+        let handle = spawn(yield_now());
+        assert!(format!("{handle:?}").contains("is_finished: false"));
+        handle.await.unwrap();
+        assert!(format!("{:?}", yield_now()).contains("YieldNow"));
+    });
 }
 
 // Stuck. At rest on the simulated clock: the report.

@@ -579,7 +579,7 @@ struct Holder(#[allow(dead_code)] Rc<RefCell<Option<JoinHandle<Holder>>>>);
 fn a_task_that_owns_its_handle_is_dropped_with_the_loop() {
     let [shelf, other] = simulate(async {
         let shelf = owns_its_handle(9, drop);
-        let other = owns_its_handle(0, |own| drop(own));
+        let other = owns_its_handle(0, drop);
         yield_now().await;
         [shelf, other].map(|shelf| Rc::downgrade(&shelf))
     });

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
-use support::{Random, elsewhere};
+use support::{Random, caught, elsewhere};
 
 type Boxed<T = ()> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -691,12 +691,12 @@ type Run = (Result<(), &'static str>, Vec<Entry>);
 fn on_ours(program: &Script) -> Run {
     let log = Rc::<RefCell<Vec<Entry>>>::default();
     let (noted, program) = (Rc::clone(&log), program.clone());
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let result = caught(|| {
         demitasse::simulate(async move {
             let world = World::new(Ours(demitasse::now()), &noted);
             play(program, &world).await;
         })
-    }));
+    });
     let result = result.map_err(|panic| match panic.downcast_ref::<&str>() {
         Some(&"meant") => "meant",
         _ => "stuck",

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use demitasse::{Event, EventKind};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{
@@ -254,9 +255,8 @@ pub struct Panicked {
     pub line: u32,
 }
 
-/// Runs something that must panic, and says how it did. Nothing is printed.
-#[track_caller]
-pub fn panic_of<R>(work: impl FnOnce() -> R) -> Panicked {
+/// Runs something that may panic. Nothing is printed.
+pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = take_hook();
@@ -265,6 +265,13 @@ pub fn panic_of<R>(work: impl FnOnce() -> R) -> Panicked {
     IS_MEANT.set(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     IS_MEANT.set(false);
+    result
+}
+
+/// Runs something that must panic, and says how it did. Nothing is printed.
+#[track_caller]
+pub fn panic_of<R>(work: impl FnOnce() -> R) -> Panicked {
+    let result = caught(work);
     let Err(panic) = result else {
         panic!("this should have panicked");
     };

@@ -1,0 +1,303 @@
+//! Exercise 10: a bounded channel with back-pressure. The page is docs/exercises/10-mpsc.md.
+//! Run it: cargo test --test ex10
+#![allow(dead_code, missing_docs, unused_imports, unused_variables)]
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+// ---- Your code -----------------------------------------------------------------------------
+
+/// A channel from many senders to one receiver, in which `capacity` values (1 or more) may wait.
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    todo!("many ends and one, of one shared queue")
+}
+
+pub struct Sender<T> {
+    // Your fields, in the place of this one.
+    todo: PhantomData<T>,
+}
+
+impl<T> Sender<T> {
+    /// Waits until there is room, and sends. If the receiver is gone, gives the value back.
+    pub fn send(&self, value: T) -> impl Future<Output = Result<(), T>> {
+        async { todo!("wait for a place in the queue, and put the value there") }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        todo!("one more sender")
+    }
+}
+
+pub struct Receiver<T> {
+    // Your fields, in the place of this one.
+    todo: PhantomData<T>,
+}
+
+impl<T> Receiver<T> {
+    /// Waits for the next value. None: all senders are gone, and nothing is left.
+    pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
+        async { todo!("take the first value of the queue, or wait for one") }
+    }
+}
+
+// ---- The tests: read them, and change nothing below this line ------------------------------
+
+use demitasse::{instrument, now, sleep, spawn, yield_now};
+use support::{ByHand, ask, loud, seconds};
+
+#[test]
+fn step1_in_order_and_to_the_end() {
+    let asked = ask("What was sent is received in order. When all senders are gone: None.");
+    asked.run(async {
+        let (sender, mut receiver) = channel(3);
+        assert_eq!(sender.send(1).await, Ok(()));
+        let second = sender.clone();
+        assert_eq!(second.send(2).await, Ok(()));
+        assert_eq!(sender.send(3).await, Ok(()));
+        drop(sender);
+        assert_eq!(receiver.recv().await, Some(1));
+        drop(second);
+        assert_eq!(receiver.recv().await, Some(2));
+        assert_eq!(receiver.recv().await, Some(3));
+        assert_eq!(receiver.recv().await, None);
+        assert_eq!(receiver.recv().await, None, "and it stays so");
+    });
+}
+
+#[test]
+fn step2_the_receiver_waits() {
+    let asked = ask("The receiver is woken by a value, and by the end of the last sender.");
+    asked.run(async {
+        let (sender, mut receiver) = channel(3);
+        let producer = instrument("producer", async move {
+            sleep(seconds(1.0)).await;
+            assert_eq!(sender.send("espresso").await, Ok(()));
+            sleep(seconds(1.0)).await;
+        });
+        drop(spawn(producer));
+        let start = now();
+        assert_eq!(receiver.recv().await, Some("espresso"));
+        assert_eq!(now() - start, seconds(1.0), "when the value came");
+        assert_eq!(receiver.recv().await, None);
+        assert_eq!(now() - start, seconds(2.0), "when the end came");
+    });
+    assert_eq!(asked.polls_of_task(0), 3, "polls of the receiver's task");
+}
+
+#[test]
+fn step3_back_pressure() {
+    let asked = ask("Who sends faster than is received must wait: at most `capacity` are ahead.");
+    asked.run(async {
+        let start = now();
+        let (sender, mut receiver) = channel(2);
+        let producer = instrument("producer", async move {
+            let mut times = Vec::new();
+            for n in 0..6 {
+                assert_eq!(sender.send(n).await, Ok(()));
+                times.push((now() - start).as_secs());
+            }
+            times
+        });
+        let producer = spawn(producer);
+        for n in 0..6 {
+            sleep(seconds(1.0)).await;
+            assert_eq!(receiver.recv().await, Some(n));
+        }
+        let times = producer.await.unwrap();
+        assert_eq!(
+            times,
+            [0, 0, 1, 2, 3, 4],
+            "when each of the 6 was sent, in seconds"
+        );
+    });
+}
+
+#[test]
+fn step4_senders_take_turns() {
+    let asked = ask("Senders that wait are served in order: who sends again queues up again.");
+    let received = asked.run(async {
+        let (sender, mut receiver) = channel(1);
+        assert_eq!(
+            sender.send("0".to_string()).await,
+            Ok(()),
+            "this one takes the only place"
+        );
+        for name in ["a", "b", "c"] {
+            let sender = sender.clone();
+            drop(spawn(instrument(name, async move {
+                for n in 1..=3 {
+                    assert_eq!(sender.send(format!("{name}{n}")).await, Ok(()));
+                }
+            })));
+        }
+        drop(sender);
+        yield_now().await; // now all three wait
+        let mut received = Vec::new();
+        while let Some(value) = receiver.recv().await {
+            received.push(value);
+        }
+        received
+    });
+    assert_eq!(
+        received,
+        ["0", "a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3"]
+    );
+}
+
+#[test]
+fn step5_one_place_wakes_one_sender() {
+    let asked = ask("A place that becomes free wakes one sender, and nobody else gets it.");
+    let (sender, mut receiver) = channel(1);
+    assert!(
+        asked.by_hand("send 0", sender.send(0)).poll().is_ready(),
+        "there is room"
+    );
+    let mut first = asked.by_hand("send 1", sender.send(1));
+    let mut second = asked.by_hand("send 2", sender.send(2));
+    assert!(
+        first.poll().is_pending() && second.poll().is_pending(),
+        "there is no room"
+    );
+    let mut take = || asked.by_hand("recv", receiver.recv()).poll();
+    assert_eq!(take(), Poll::Ready(Some(0)));
+    assert_eq!(
+        (first.wakes(), second.wakes()),
+        (1, 0),
+        "wakes of the two senders"
+    );
+    let mut third = asked.by_hand("send 3", sender.send(3));
+    assert!(third.poll().is_pending(), "the place is the first one's");
+    assert_eq!(first.poll(), Poll::Ready(Ok(())));
+    assert_eq!(
+        (second.wakes(), third.wakes()),
+        (0, 0),
+        "wakes of the other two"
+    );
+    assert_eq!(take(), Poll::Ready(Some(1)));
+    assert_eq!(
+        (second.wakes(), third.wakes()),
+        (1, 0),
+        "wakes of the other two"
+    );
+}
+
+#[test]
+fn step6_the_receiver_is_dropped() {
+    let asked = ask("When the receiver is gone, who waits gets its value back, and so do others.");
+    let (value, drops) = loud();
+    let (sender, receiver) = channel(1);
+    assert!(
+        asked
+            .by_hand("send", sender.send(Some(value)))
+            .poll()
+            .is_ready(),
+        "there is room"
+    );
+    let mut waits = asked.by_hand("a send that waits", sender.send(None));
+    assert!(waits.poll().is_pending(), "there is no room");
+    drop(receiver);
+    assert_eq!(drops.get(), 1, "drops of the value that was in the queue");
+    assert_eq!(waits.wakes(), 1, "wakes of the sender that waits");
+    assert!(
+        matches!(waits.poll(), Poll::Ready(Err(None))),
+        "it gets its value back"
+    );
+    let mut later = asked.by_hand("a later send", sender.send(None));
+    assert!(
+        matches!(later.poll(), Poll::Ready(Err(None))),
+        "so does a later one"
+    );
+}
+
+#[test]
+fn step7_a_send_is_cancelled() {
+    let asked = ask("A send that is dropped sends nothing, and leaves its place to the next.");
+    let (sender, mut receiver) = channel(1);
+    assert!(
+        asked.by_hand("send 0", sender.send(0)).poll().is_ready(),
+        "there is room"
+    );
+    let mut waiting: Vec<_> = (1..=3)
+        .map(|n| asked.by_hand("send", sender.send(n)))
+        .collect();
+    for send in &mut waiting {
+        assert!(send.poll().is_pending(), "there is no room");
+    }
+    let (mut third, mut second) = (waiting.pop().unwrap(), waiting.pop().unwrap());
+    let first = waiting.pop().unwrap();
+    let waker = second.change_task();
+    drop(second);
+    assert!(
+        !waker.is_kept(),
+        "the second send is gone, and the channel still keeps its waker"
+    );
+    let mut take = || asked.by_hand("recv", receiver.recv()).poll();
+    assert_eq!(take(), Poll::Ready(Some(0)));
+    assert_eq!(
+        (first.wakes(), third.wakes()),
+        (1, 0),
+        "wakes of the first and the third"
+    );
+    drop(first);
+    assert_eq!(third.wakes(), 1, "the first is gone: wakes of the third");
+    assert_eq!(third.poll(), Poll::Ready(Ok(())));
+    assert_eq!(
+        take(),
+        Poll::Ready(Some(3)),
+        "what the two sent that were dropped"
+    );
+}
+
+#[test]
+fn step8_a_recv_is_cancelled() {
+    let asked = ask("A recv that is dropped loses nothing, also when it was woken before.");
+    let (sender, mut receiver) = channel(2);
+    let mut recv = asked.by_hand("recv", receiver.recv());
+    assert!(recv.poll().is_pending(), "nothing was sent");
+    assert!(
+        asked.by_hand("send 1", sender.send(1)).poll().is_ready(),
+        "there is room"
+    );
+    assert_eq!(recv.wakes(), 1, "wakes of the receiver");
+    drop(recv);
+    assert_eq!(
+        asked.by_hand("recv", receiver.recv()).poll(),
+        Poll::Ready(Some(1))
+    );
+}
+
+#[test]
+fn step9_ten_thousand_values() {
+    let asked =
+        ask("100 senders, 100 values each, room for 7: all arrive, each sender's in order.");
+    asked.run(async {
+        let (sender, mut receiver) = channel(7);
+        for name in 0..100usize {
+            let sender = sender.clone();
+            drop(spawn(async move {
+                for n in 0..100usize {
+                    assert_eq!(sender.send((name, n)).await, Ok(()));
+                    if (name + n).is_multiple_of(3) {
+                        yield_now().await;
+                    }
+                }
+            }));
+        }
+        drop(sender);
+        let mut next = [0; 100];
+        while let Some((name, n)) = receiver.recv().await {
+            assert_eq!(n, next[name], "the next value of sender {name}");
+            next[name] += 1;
+        }
+        assert_eq!(next, [100; 100], "how many values of each sender arrived");
+    });
+}

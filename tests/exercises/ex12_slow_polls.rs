@@ -1,0 +1,171 @@
+//! Exercise 12: a warning when a poll is slow. The page is docs/exercises/12-slow-polls.md.
+//! Run it: cargo test --test ex12
+//!
+//! Your code is in src/: see the page.
+
+mod support;
+
+use demitasse::{
+    EventKind, EventLoop, SlowPoll, block_for, gather, instrument, now, sleep, spawn, yield_now,
+};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+use support::{Asked, ask, seconds};
+
+/// A loop that keeps what it warns of.
+fn warns_above(limit: f64) -> (EventLoop, Rc<RefCell<Vec<SlowPoll>>>) {
+    let warnings = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&warnings);
+    let event_loop = EventLoop::simulated()
+        .on_slow_poll(seconds(limit), move |slow| log.borrow_mut().push(slow));
+    (event_loop, warnings)
+}
+
+/// Runs it so that the events are shown when the test fails: both must hear of them.
+fn run<F: Future>(asked: &Asked, event_loop: EventLoop, future: F) -> F::Output {
+    asked.run_on(event_loop, future)
+}
+
+#[test]
+fn step1_a_poll_that_is_too_long() {
+    let asked = ask("A poll of 2 s is more than 1 s: one warning, with task, place and time.");
+    let (event_loop, warnings) = warns_above(1.0);
+    let line = Cell::new(0);
+    run(&asked, event_loop, async {
+        line.set(line!() + 1);
+        let slow = spawn(instrument("slow", async { block_for(seconds(2.0)) }));
+        slow.await.unwrap();
+    });
+    let warnings = warnings.borrow();
+    assert_eq!(warnings.len(), 1, "warnings");
+    assert_eq!(warnings[0].task.to_string(), "1", "the task");
+    assert_eq!(warnings[0].took, seconds(2.0), "how long the poll took");
+    assert_eq!(
+        warnings[0].spawned_at.line(),
+        line.get(),
+        "the line of its spawn"
+    );
+    assert!(
+        warnings[0]
+            .spawned_at
+            .file()
+            .ends_with("ex12_slow_polls.rs"),
+        "the file"
+    );
+}
+
+#[test]
+fn step2_the_root_future_too() {
+    let asked = ask("The root future is a task as well. Its place is that of block_on.");
+    let (event_loop, warnings) = warns_above(1.0);
+    run(&asked, event_loop, async { block_for(seconds(3.0)) });
+    let warnings = warnings.borrow();
+    assert_eq!(warnings.len(), 1, "warnings");
+    assert_eq!(warnings[0].task.to_string(), "0", "the task");
+    assert_eq!(warnings[0].took, seconds(3.0), "how long the poll took");
+}
+
+#[test]
+fn step3_waiting_is_not_slow() {
+    let asked = ask("An hour of sleep is no slow poll, nor are many short ones, nor one of 1 s.");
+    let (event_loop, warnings) = warns_above(1.0);
+    run(&asked, event_loop, async {
+        sleep(seconds(3600.0)).await;
+        for _ in 0..10 {
+            block_for(seconds(0.9));
+            yield_now().await;
+        }
+        block_for(seconds(1.0));
+    });
+    assert!(warnings.borrow().is_empty(), "a warning without reason");
+}
+
+#[test]
+fn step4_each_slow_poll_once() {
+    let asked = ask("Each slow poll is a warning, of the task that it was.");
+    let (event_loop, warnings) = warns_above(1.0);
+    run(&asked, event_loop, async {
+        let task = |times: Vec<f64>| {
+            spawn(async move {
+                for time in times {
+                    block_for(seconds(time));
+                    yield_now().await;
+                }
+            })
+        };
+        let tasks = [task(vec![2.0, 0.5, 3.0]), task(vec![0.5, 4.0, 0.5])];
+        gather(tasks).await;
+    });
+    let warnings = warnings.borrow();
+    let seen: Vec<_> = warnings
+        .iter()
+        .map(|slow| (slow.task.to_string(), slow.took.as_secs()))
+        .collect();
+    let expected = [("1", 2), ("2", 4), ("1", 3)].map(|(task, took)| (task.to_string(), took));
+    assert_eq!(seen, expected, "(task, seconds) of the warnings");
+}
+
+#[test]
+fn step5_at_once() {
+    let asked = ask("The warning comes when the poll has ended, not when the loop has.");
+    let (event_loop, warnings) = warns_above(1.0);
+    run(&asked, event_loop, async {
+        let slow = spawn(async { block_for(seconds(2.0)) });
+        slow.await.unwrap();
+        assert_eq!(warnings.borrow().len(), 1, "warnings while the loop runs");
+    });
+}
+
+#[test]
+fn step6_a_poll_that_panics() {
+    let asked = ask("A poll that is slow and then panics is slow.");
+    let (event_loop, warnings) = warns_above(1.0);
+    run(&asked, event_loop, async {
+        let slow = spawn(async {
+            block_for(seconds(2.0));
+            panic!("on purpose");
+        });
+        let _: Result<(), _> = slow.await;
+    });
+    assert_eq!(warnings.borrow().len(), 1, "warnings");
+}
+
+#[test]
+fn step7_the_observer_hears_as_before() {
+    let asked = ask("Whoever listens with on_event hears all, whichever of the two comes first.");
+    for observer_first in [true, false] {
+        let polls = Rc::new(Cell::new(0));
+        let warnings = Rc::new(Cell::new(0));
+        let observe = {
+            let polls = Rc::clone(&polls);
+            move |event: &demitasse::Event| {
+                if let EventKind::PollStarted { .. } = event.kind {
+                    polls.set(polls.get() + 1);
+                }
+            }
+        };
+        let warn = {
+            let warnings = Rc::clone(&warnings);
+            move |_| warnings.set(warnings.get() + 1)
+        };
+        let event_loop = EventLoop::simulated();
+        let event_loop = match observer_first {
+            true => event_loop
+                .on_event(observe)
+                .on_slow_poll(Duration::ZERO, warn),
+            false => event_loop
+                .on_slow_poll(Duration::ZERO, warn)
+                .on_event(observe),
+        };
+        event_loop.block_on(async {
+            let start = now();
+            sleep(seconds(1.0)).await;
+            block_for(seconds(1.0));
+            assert_eq!(now() - start, seconds(2.0));
+        });
+        assert_eq!(polls.get(), 2, "polls that the observer heard of");
+        assert_eq!(warnings.get(), 1, "warnings");
+    }
+    drop(asked);
+}

@@ -1,0 +1,164 @@
+//! Exercise 14: try_gather. The page is docs/exercises/14-try-gather.md.
+//! Run it: cargo test --test ex14
+//!
+//! Your code is in src/: see the page.
+
+mod support;
+
+use demitasse::{now, sleep, try_gather, yield_now};
+use std::future::{pending, ready};
+use std::pin::Pin;
+use support::{ask, loud, seconds, watch};
+
+type Fetch = Pin<Box<dyn Future<Output = Result<&'static str, String>>>>;
+
+fn fetch(time: f64, result: Result<&'static str, &'static str>) -> Fetch {
+    Box::pin(async move {
+        sleep(seconds(time)).await;
+        result.map_err(str::to_string)
+    })
+}
+
+#[test]
+fn step1_all_are_well() {
+    let asked =
+        ask("If all are Ok, it gives all outputs, in the order given. Of nothing: at once.");
+    asked.run(async {
+        let start = now();
+        let data = try_gather([
+            fetch(3.0, Ok("a")),
+            fetch(1.0, Ok("b")),
+            fetch(2.0, Ok("c")),
+        ])
+        .await;
+        assert_eq!(data, Ok(vec!["a", "b", "c"]));
+        assert_eq!(now() - start, seconds(3.0), "the time that it took");
+    });
+    let nothing: [Fetch; 0] = [];
+    assert_eq!(asked.run(try_gather(nothing)), Ok(vec![]));
+}
+
+#[test]
+fn step2_the_first_error() {
+    let asked = ask("The first error, by time, ends it at once.");
+    asked.run(async {
+        let start = now();
+        let data = try_gather([
+            fetch(5.0, Ok("a")),
+            fetch(3.0, Err("late")),
+            fetch(2.0, Err("early")),
+            fetch(1.0, Ok("d")),
+        ])
+        .await;
+        assert_eq!(data, Err("early".to_string()));
+        assert_eq!(now() - start, seconds(2.0), "the time that it took");
+        assert_eq!(asked.timers_cancelled(), 2, "timers taken off the wheel");
+    });
+}
+
+#[test]
+fn step3_the_rest_is_cancelled() {
+    let asked = ask("The poll that answers Err has dropped the other futures, and all outputs.");
+    let (value, drops) = loud();
+    let (waits, seen) = watch("waits", pending());
+    let (after, seen_after) = watch("after the error", ready(Ok(None)));
+    let futures: [Pin<Box<dyn Future<Output = _>>>; 4] = [
+        Box::pin(ready(Ok(Some(value)))),
+        Box::pin(waits),
+        Box::pin(ready(Err("no"))),
+        Box::pin(after),
+    ];
+    let mut all = asked.by_hand("try_gather", try_gather(futures));
+    assert!(all.poll().is_ready(), "the first poll");
+    assert!(seen.is_dropped(), "the future that waits is still alive");
+    assert_eq!(drops.get(), 1, "drops of the output that nobody will get");
+    assert_eq!(seen_after.polls(), 0, "polls of a future after the error");
+}
+
+#[test]
+fn step4_what_is_done_is_dropped() {
+    let asked = ask("A future that is done is dropped at once, also when the others go on.");
+    let (done, seen) = watch("done", ready(Ok::<_, ()>(1)));
+    let (waits, _) = watch("waits", pending());
+    let futures: [Pin<Box<dyn Future<Output = _>>>; 2] = [Box::pin(done), Box::pin(waits)];
+    let mut all = asked.by_hand("try_gather", try_gather(futures));
+    assert!(all.poll().is_pending(), "the first poll");
+    assert!(seen.is_dropped(), "it is done, and still alive");
+}
+
+#[test]
+fn step5_only_those_that_were_woken() {
+    let asked = ask("1,000 futures that are woken one by one are polled twice each, and no more.");
+    asked.run(async {
+        let (futures, seen): (Vec<_>, Vec<_>) = (0..1000)
+            .map(|n| {
+                watch("one of 1,000", async move {
+                    sleep(seconds(f64::from(n) + 1.0)).await;
+                    Ok::<_, ()>(n)
+                })
+            })
+            .unzip();
+        let all = try_gather(futures).await;
+        assert_eq!(all, Ok((0..1000).collect()));
+        let polls: usize = seen.iter().map(|seen| seen.polls()).sum();
+        assert_eq!(polls, 2000, "polls of all of them");
+    });
+}
+
+#[test]
+fn step6_it_lets_others_go_first() {
+    let asked =
+        ask("Futures that yield: the gather wakes its task, and does not spin in its poll.");
+    let yields = || async {
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        Ok::<_, ()>("done")
+    };
+    assert_eq!(
+        asked.run(try_gather([yields(), yields()])),
+        Ok(vec!["done", "done"])
+    );
+    assert_eq!(asked.polls_of_task(0), 4, "polls of the task");
+}
+
+#[test]
+fn step7_dropping_it_drops_all() {
+    let asked = ask("A try_gather that is dropped drops its futures.");
+    let (a, seen_a) = watch("a", pending::<Result<(), ()>>());
+    let (b, seen_b) = watch("b", pending());
+    let mut all = asked.by_hand("try_gather", try_gather([a, b]));
+    assert!(all.poll().is_pending(), "the first poll");
+    drop(all);
+    assert!(
+        seen_a.is_dropped() && seen_b.is_dropped(),
+        "a or b is still alive"
+    );
+}
+
+#[test]
+fn step8_its_loss_is_provable() {
+    let asked = ask("If its futures keep no waker, it keeps none: the loop can prove it is stuck.");
+    let mut all = asked.by_hand("try_gather", try_gather([pending::<Result<(), ()>>()]));
+    assert!(all.poll().is_pending(), "the first poll");
+    assert!(
+        !all.keeps_waker(),
+        "it keeps a waker that nobody can ever call"
+    );
+    let mut all = asked.by_hand("try_gather", try_gather([fetch_later()]));
+    asked.run(async {
+        assert!(all.poll().is_pending(), "the first poll");
+        assert!(
+            all.keeps_waker(),
+            "somebody will wake its future, and it kept no waker"
+        );
+        sleep(seconds(2.0)).await;
+        assert_eq!(all.wakes(), 1, "wakes of its task");
+        assert!(all.poll().is_ready(), "the poll after it was woken");
+    });
+}
+
+async fn fetch_later() -> Result<(), ()> {
+    sleep(seconds(1.0)).await;
+    Ok(())
+}

@@ -1,0 +1,420 @@
+//! Exercise 18: sockets. The page is docs/exercises/18-sockets.md.
+//! Run it: cargo test --test ex18
+//!
+//! Your code is in src/: see the page.
+#![cfg(unix)]
+
+mod support;
+
+use demitasse::{EventKind, gather, instrument, now, readable, sleep, spawn, writable, yield_now};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
+use std::process::Command;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{Asked, ask, seconds};
+
+// ---- a client, on top of `readable` and `writable` ------------------------------------------
+
+/// Sends a request, and gives what the server answers.
+async fn fetch(server: SocketAddr, path: &str) -> io::Result<String> {
+    // To connect holds the thread for one round trip. On loopback that is some microseconds.
+    let mut stream = TcpStream::connect(server)?;
+    stream.set_nonblocking(true)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: loopback\r\nConnection: close\r\n\r\n");
+    let mut rest = request.as_bytes();
+    while !rest.is_empty() {
+        match stream.write(rest) {
+            Ok(sent) => rest = &rest[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => writable(&stream).await,
+            Err(error) => return Err(error),
+        }
+    }
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => readable(&stream).await,
+            Err(error) => return Err(error),
+        }
+    }
+    let answer = String::from_utf8(answer).map_err(io::Error::other)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.starts_with("HTTP/1.1 200 ") {
+        true => Ok(body.to_string()),
+        false => Err(io::Error::other(head.to_string())),
+    }
+}
+
+// ---- a server, on threads -------------------------------------------------------------------
+
+/// Answers each request when its delay is over, and when `together` requests are there.
+fn serve(delay: Duration, together: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let Some(path) = read_request(&stream) else {
+                continue;
+            };
+            if sender.send((Instant::now() + delay, stream, path)).is_err() {
+                return;
+            }
+        }
+    });
+    thread::spawn(move || {
+        let mut early = Vec::new();
+        // If nobody else comes, those that are there are told that they were too few.
+        while early.len() < together {
+            match receiver.recv_timeout(Duration::from_secs(5)) {
+                Ok(request) => early.push(request),
+                Err(_) => break,
+            }
+        }
+        let status = match early.len() < together {
+            true => format!("503 only {} of {together} at once", early.len()),
+            false => "200 OK".to_string(),
+        };
+        for (due, mut stream, path) in early.into_iter().chain(receiver.iter()) {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let body = format!("Data from {path}");
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    });
+    address
+}
+
+/// The path of a request.
+fn read_request(mut stream: &TcpStream) -> Option<String> {
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let mut request = Vec::new();
+    let mut buffer = [0; 1024];
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => request.extend_from_slice(&buffer[..read]),
+        }
+    }
+    let request = String::from_utf8(request).ok()?;
+    request.split(' ').nth(1).map(str::to_string)
+}
+
+/// The two ends of a connection.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let client = TcpStream::connect(listener.local_addr().expect("it has an address"));
+    let (server, _) = listener.accept().expect("somebody connects");
+    let client = client.expect("it connects");
+    client
+        .set_nonblocking(true)
+        .expect("a socket can be non-blocking");
+    (client, server)
+}
+
+fn turns(asked: &Asked) -> usize {
+    asked.count(|kind| matches!(kind, EventKind::TurnStarted { .. }))
+}
+
+/// Whether a future is ready in time.
+async fn in_time(limit: Duration, future: impl Future) -> bool {
+    let (mut future, mut limit) = (pin!(future), pin!(sleep(limit)));
+    poll_fn(|cx| {
+        if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        limit.as_mut().poll(cx).map(|()| false)
+    })
+    .await
+}
+
+// ---- the tests ------------------------------------------------------------------------------
+
+#[test]
+fn step1_what_is_there_can_be_read() {
+    let asked = ask("A socket on which data has come is readable, and one with room is writable.");
+    asked.run_for_real(async {
+        let (mut client, mut server) = pair();
+        writable(&client).await;
+        server.write_all(b"espresso").unwrap();
+        readable(&client).await;
+        let mut buffer = [0; 100];
+        assert_eq!(
+            client.read(&mut buffer).unwrap(),
+            8,
+            "bytes that can be read"
+        );
+    });
+}
+
+#[test]
+fn step2_the_loop_sleeps_in_the_kernel() {
+    let asked = ask("A loop that waits for a socket sleeps until data comes: it does not spin.");
+    let (mut client, mut server) = pair();
+    let writer = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        server.write_all(b"espresso").unwrap();
+        server
+    });
+    asked.run_for_real(async {
+        readable(&client).await;
+        let mut buffer = [0; 100];
+        assert_eq!(
+            client.read(&mut buffer).unwrap(),
+            8,
+            "bytes that can be read"
+        );
+    });
+    writer.join().unwrap();
+    let turns = turns(&asked);
+    assert!(turns <= 5, "{turns} turns of the loop: it did not sleep");
+}
+
+#[test]
+fn step3_timers_beside_a_silent_socket() {
+    let asked = ask("While one task waits for a socket, others sleep, and wake in time.");
+    let (client, _server) = pair();
+    asked.run_for_real(async {
+        let silent = readable(&client);
+        let sleeps = async {
+            for _ in 0..5 {
+                let start = now();
+                sleep(seconds(0.01)).await;
+                assert!(now() - start >= seconds(0.01), "a sleep ended early");
+            }
+        };
+        let (mut silent, mut sleeps) = (pin!(silent), pin!(sleeps));
+        poll_fn(|cx| {
+            assert!(
+                silent.as_mut().poll(cx).is_pending(),
+                "nobody wrote to this socket"
+            );
+            sleeps.as_mut().poll(cx)
+        })
+        .await;
+    });
+    let turns = turns(&asked);
+    assert!(turns <= 30, "{turns} turns of the loop: it did not sleep");
+}
+
+#[test]
+fn step4_a_wake_from_another_thread() {
+    let asked = ask("A loop that sleeps for a socket is woken by another thread's waker.");
+    let (client, _server) = pair();
+    asked.run_for_real(async {
+        let silent = async { readable(&client).await };
+        let mut is_started = false;
+        let (sender, receiver) = mpsc::channel();
+        let woken = poll_fn(|cx| {
+            if is_started {
+                return match receiver.try_recv() {
+                    Ok(()) => Poll::Ready(()),
+                    Err(_) => Poll::Pending,
+                };
+            }
+            is_started = true;
+            let (waker, sender) = (cx.waker().clone(), sender.clone());
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(50));
+                sender.send(()).unwrap();
+                waker.wake();
+            });
+            Poll::Pending
+        });
+        let (mut silent, mut woken) = (pin!(silent), pin!(woken));
+        poll_fn(|cx| {
+            assert!(
+                silent.as_mut().poll(cx).is_pending(),
+                "nobody wrote to this socket"
+            );
+            woken.as_mut().poll(cx)
+        })
+        .await;
+    });
+    let turns = turns(&asked);
+    assert!(turns <= 10, "{turns} turns of the loop: it did not sleep");
+}
+
+#[test]
+fn step5_room_to_write() {
+    let asked = ask("A socket whose buffers are full is not writable until the other end reads.");
+    let (mut client, mut server) = pair();
+    asked.run_for_real(async {
+        let block = [7; 64 * 1024];
+        let mut sent = 0;
+        loop {
+            match client.write(&block) {
+                Ok(bytes) => sent += bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(
+            !in_time(seconds(0.02), writable(&client)).await,
+            "writable, but there is no room"
+        );
+        let reader = thread::spawn(move || {
+            let mut received = 0;
+            let mut block = [0; 64 * 1024];
+            while received < sent {
+                received += server.read(&mut block).unwrap();
+            }
+            server
+        });
+        writable(&client).await;
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn step6_a_busy_loop_hears_the_network() {
+    let asked = ask("A task that yields for ever keeps no other from its socket.");
+    let (client, mut server) = pair();
+    asked.run_for_real(async {
+        let is_done = Cell::new(false);
+        server.write_all(b"espresso").unwrap();
+        let reads = async {
+            readable(&client).await;
+            is_done.set(true);
+        };
+        let yields = async {
+            for _ in 0..100_000 {
+                if is_done.get() {
+                    return;
+                }
+                yield_now().await;
+            }
+            panic!("100,000 turns, and nobody asked whether the socket is readable");
+        };
+        let (mut reads, mut yields) = (pin!(reads), pin!(yields));
+        poll_fn(|cx| {
+            if !is_done.get() {
+                let _ = reads.as_mut().poll(cx);
+            }
+            yields.as_mut().poll(cx)
+        })
+        .await;
+    });
+}
+
+#[test]
+fn step7_who_gives_up_is_forgotten() {
+    let asked = ask("A `readable` that is dropped is forgotten, also when its socket is closed.");
+    asked.run_for_real(async {
+        for _ in 0..100 {
+            let (client, server) = pair();
+            assert!(
+                !in_time(Duration::ZERO, readable(&client)).await,
+                "nobody wrote"
+            );
+            // It waits in the loop now, until it is dropped.
+            let gives_up = async { in_time(seconds(0.0001), readable(&client)).await };
+            assert!(!gives_up.await, "nobody wrote");
+            drop((client, server));
+        }
+        let start = asked.count(|_| true);
+        sleep(seconds(0.05)).await;
+        let events = asked.count(|_| true) - start;
+        assert!(
+            events < 20,
+            "{events} events during a sleep: somebody is still registered"
+        );
+    });
+}
+
+/// The article's two programs: two fetches that each take 0.3 s.
+#[test]
+fn step8_two_fetches() {
+    let asked = ask("Over real HTTP: one after the other 2 × 0.3 s, gathered 0.3 s.");
+    let delay = Duration::from_millis(300);
+    let server = serve(delay, 0);
+    let expected = ["Data from /endpoint-a", "Data from /endpoint-b"];
+
+    let start = Instant::now();
+    let data = asked.run_for_real(async {
+        let a = instrument("Endpoint A", fetch(server, "/endpoint-a"))
+            .await
+            .unwrap();
+        let b = instrument("Endpoint B", fetch(server, "/endpoint-b"))
+            .await
+            .unwrap();
+        [a, b]
+    });
+    let in_sequence = start.elapsed();
+    assert_eq!(data, expected);
+    assert!(
+        in_sequence >= 2 * delay,
+        "the server waits for 0.3 s twice: {in_sequence:?}"
+    );
+
+    let start = Instant::now();
+    let data = asked.run_for_real(async {
+        let a = instrument("Endpoint A", fetch(server, "/endpoint-a"));
+        let b = instrument("Endpoint B", fetch(server, "/endpoint-b"));
+        gather([a, b]).await
+    });
+    let gathered = start.elapsed();
+    let data: Vec<_> = data.into_iter().map(Result::unwrap).collect();
+    assert_eq!(data, expected);
+    assert!(
+        gathered >= delay,
+        "the server waits for 0.3 s: {gathered:?}"
+    );
+    assert!(
+        gathered < 2 * delay,
+        "they did not wait at the same time: {gathered:?}"
+    );
+}
+
+/// How many connections this process may have open, if both ends of each are its own.
+fn connections() -> usize {
+    let limit = Command::new("sh").args(["-c", "ulimit -n"]).output();
+    let limit = String::from_utf8(limit.expect("there is a shell").stdout).unwrap_or_default();
+    // "unlimited" is no number.
+    let files: usize = limit.trim().parse().unwrap_or(usize::MAX);
+    (files.saturating_sub(100) / 2).min(2000)
+}
+
+#[test]
+fn step9_two_thousand_at_once() {
+    let asked =
+        ask("2,000 connections at once, on one thread: the server has all before it answers.");
+    let number = connections();
+    if number < 2000 && std::env::var_os("EX18_RAISED").is_none() {
+        // The limit of open files is that of a process. A shell can raise it for another one.
+        let raise = "ulimit -n 4200 2>/dev/null || ulimit -n $(ulimit -H -n); exec \"$0\" \"$@\"";
+        let status = Command::new("sh")
+            .args(["-c", raise])
+            .arg(std::env::current_exe().expect("this program has a name"))
+            .args(["--exact", "step9_two_thousand_at_once", "--nocapture"])
+            .env("EX18_RAISED", "1")
+            .status();
+        assert!(
+            status.expect("there is a shell").success(),
+            "see the output above"
+        );
+        return;
+    }
+    let server = serve(Duration::from_millis(100), number);
+    let data = asked.run_for_real(async {
+        let fetches =
+            (0..number).map(|n| spawn(async move { fetch(server, &format!("/{n}")).await }));
+        let fetches: Vec<_> = fetches.collect();
+        gather(fetches).await
+    });
+    for (n, data) in data.into_iter().enumerate() {
+        assert_eq!(data.unwrap().unwrap(), format!("Data from /{n}"));
+    }
+}

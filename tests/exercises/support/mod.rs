@@ -1,0 +1,435 @@
+//! What the tests of the exercises share. It is not part of any exercise: read it if you are
+//! curious, and change nothing.
+//!
+//! A test begins with [`ask`], which says in words what is asked. When the test fails, it prints
+//! these words, what was found, and what ran: the polls that the test made by hand, and what ran on
+//! the event loop, as a timeline or turn by turn. What goes on for ever is stopped by a count of its
+//! polls.
+
+// Each exercise is a crate of its own, and uses only a part of this.
+#![allow(dead_code)]
+
+mod view;
+
+use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument, sleep};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::panic;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use view::timeline::Style;
+use view::{steps, timeline};
+
+/// So many polls are enough for every exercise.
+const MOST_POLLS: usize = 200_000;
+
+/// So many events are kept to be shown.
+const MOST_EVENTS: usize = 50_000;
+
+pub fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// Begins a test. Keep what it gives to the end of the test.
+pub fn ask(what: &'static str) -> Asked {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(collect_panics);
+    FOUND.set(Some(Vec::new()));
+    BY_HAND.set(Vec::new());
+    Asked {
+        what,
+        events: Rc::default(),
+    }
+}
+
+/// What a test asks. Dropped by a test that fails, it prints what there is to see.
+pub struct Asked {
+    what: &'static str,
+    events: Rc<RefCell<Vec<Event>>>,
+}
+
+impl Asked {
+    /// Runs a future on an event loop with a simulated clock.
+    #[track_caller]
+    pub fn run<F: IntoFuture>(&self, future: F) -> F::Output {
+        self.run_on(EventLoop::simulated(), future)
+    }
+
+    /// Runs a future on this event loop.
+    #[track_caller]
+    pub fn run_on<F: IntoFuture>(&self, event_loop: EventLoop, future: F) -> F::Output {
+        self.events.borrow_mut().clear();
+        let mut observe = self.observer();
+        event_loop
+            .on_event(move |event| observe(event))
+            .block_on(future)
+    }
+
+    /// Runs a future on an event loop with the real clock, for what other threads and the network
+    /// have a part in. Whoever is not woken there would wait for ever: a timer ends it, long after
+    /// any machine would have been ready.
+    #[track_caller]
+    pub fn run_for_real<F: IntoFuture>(&self, future: F) -> F::Output {
+        let future = future.into_future();
+        self.run_on(EventLoop::new(), async {
+            let (mut future, mut end) = (pin!(future), pin!(sleep(seconds(30.0))));
+            poll_fn(|cx| {
+                if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                    return Poll::Ready(output);
+                }
+                match end.as_mut().poll(cx) {
+                    Poll::Ready(()) => panic!("it waits for 30 s now: was somebody not woken?"),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        })
+    }
+
+    /// Keeps the events that are told to it, and stops what goes on for ever.
+    pub fn observer(&self) -> impl FnMut(&Event) + 'static {
+        let events = Rc::clone(&self.events);
+        let mut polls = 0;
+        move |event| {
+            if let EventKind::PollStarted { task } = event.kind {
+                polls += 1;
+                assert!(
+                    polls < MOST_POLLS,
+                    "{MOST_POLLS} polls and no end. The last was of task {task}: does it wake \
+                     itself at every poll?"
+                );
+            }
+            if events.borrow().len() < MOST_EVENTS {
+                events.borrow_mut().push(event.clone());
+            }
+        }
+    }
+
+    /// What the event loop has done so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.borrow().clone()
+    }
+
+    /// How many of the events so far are of this kind.
+    pub fn count(&self, is_meant: impl Fn(&EventKind) -> bool) -> usize {
+        let events = self.events.borrow();
+        events.iter().filter(|event| is_meant(&event.kind)).count()
+    }
+
+    pub fn timers_set(&self) -> usize {
+        self.count(|kind| matches!(kind, EventKind::TimerSet { .. }))
+    }
+
+    pub fn timers_cancelled(&self) -> usize {
+        self.count(|kind| matches!(kind, EventKind::TimerCancelled { .. }))
+    }
+
+    /// How often the loop polled the task with this number. The root future's is 0.
+    pub fn polls_of_task(&self, number: u64) -> usize {
+        let number = number.to_string();
+        self.count(
+            |kind| matches!(kind, EventKind::PollStarted { task } if task.to_string() == number),
+        )
+    }
+
+    /// Takes a future in hand, to poll it without an event loop.
+    pub fn by_hand<F: Future>(&self, name: &'static str, future: F) -> ByHand<F> {
+        ByHand {
+            name,
+            future: Box::pin(future),
+            waker: Arc::new(CountWakes::new(name)),
+            polls: 0,
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let found = FOUND.take().unwrap_or_default();
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut page = String::new();
+        show(&mut page, "asked", self.what);
+        for found in found {
+            show(&mut page, "found", &found);
+        }
+        let by_hand = BY_HAND.take();
+        if !by_hand.is_empty() {
+            show(&mut page, "by hand", &by_hand.join("\n"));
+        }
+        let events = self.events.borrow();
+        if !events.is_empty() {
+            show(&mut page, "what ran", &picture(&events));
+        }
+        // `println`, because a test's output is shown when it fails, and not otherwise.
+        println!("{page}");
+    }
+}
+
+fn show(page: &mut String, title: &str, text: &str) {
+    let text = text.trim_end().replace('\n', "\n  ");
+    let _ = write!(page, "\n{title}:\n  {text}\n");
+}
+
+/// The timeline of a run, or if it has passed no time, its turns in words.
+fn picture(events: &[Event]) -> String {
+    /// So many lines are enough to see what goes wrong.
+    const MOST_LINES: usize = 60;
+    let style = Style {
+        width: 100,
+        colour: false,
+        ascii: false,
+    };
+    if events.last().is_some_and(|event| !event.time.is_zero()) {
+        let title = "the run";
+        return timeline::draw(&[timeline::Run { title, events }], &style);
+    }
+    let steps = steps::tell("the run", events, &style);
+    let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
+    if lines.len() == MOST_LINES {
+        lines.push("...");
+    }
+    lines.join("\n")
+}
+
+thread_local! {
+    /// The messages of this thread's panics, while it asks something.
+    static FOUND: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// What it did by hand, a line for each thing.
+    static BY_HAND: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+fn log(line: String) {
+    BY_HAND.with_borrow_mut(|log| log.push(line));
+}
+
+/// Panics of a test that asks something are kept, to be printed in their place.
+fn collect_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let message = info.payload().downcast_ref::<&str>().copied();
+        let message = message.or(info.payload().downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("(a panic without words)");
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let is_kept = FOUND.with(|found| match found.try_borrow_mut().as_deref_mut() {
+            Ok(Some(found)) => {
+                found.push(format!("{}\nat {place}", in_words(message)));
+                found.len() == 1
+            }
+            _ => false,
+        });
+        // A second panic may be the last thing that a test does: it is told at once.
+        if !is_kept || std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full") {
+            usual(info);
+        }
+    }));
+}
+
+/// `assert_eq!` says "left" for what is, and "right" for what should be.
+fn in_words(message: &str) -> String {
+    message
+        .trim_start_matches("assertion `left == right` failed: ")
+        .replace("\n  left: ", "\n  is:        ")
+        .replace("\n right: ", "\n  should be: ")
+}
+
+/// A future that is polled by hand, with a waker that counts.
+pub struct ByHand<F: Future> {
+    name: &'static str,
+    future: Pin<Box<F>>,
+    waker: Arc<CountWakes>,
+    polls: usize,
+}
+
+impl<F: Future> ByHand<F> {
+    /// From now on another task polls it: its waker is another. Gives the old one.
+    pub fn change_task(&mut self) -> OldWaker {
+        log(format!("from now on another task polls {}", self.name));
+        let old = std::mem::replace(&mut self.waker, Arc::new(CountWakes::new(self.name)));
+        OldWaker {
+            wakes: Arc::clone(&old.wakes),
+            waker: Arc::downgrade(&old),
+        }
+    }
+
+    pub fn poll(&mut self) -> Poll<F::Output> {
+        self.poll_with(&Waker::from(Arc::clone(&self.waker)))
+    }
+
+    /// Polls it with this waker, and not with its own.
+    pub fn poll_with(&mut self, waker: &Waker) -> Poll<F::Output> {
+        self.polls += 1;
+        let poll = format!("poll {} of {}", self.polls, self.name);
+        // What happens during the poll is told after it.
+        let line = BY_HAND.with_borrow(Vec::len);
+        log(poll.clone());
+        let polled = self.future.as_mut().poll(&mut Context::from_waker(waker));
+        let answer = match &polled {
+            Poll::Ready(_) => "Ready",
+            Poll::Pending => "Pending",
+        };
+        BY_HAND.with_borrow_mut(|log| log[line] = format!("{poll}: {answer}"));
+        polled
+    }
+
+    /// How often its waker was called.
+    pub fn wakes(&self) -> usize {
+        self.waker.wakes.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody holds its waker between polls.
+    pub fn keeps_waker(&self) -> bool {
+        Arc::strong_count(&self.waker) > 1
+    }
+}
+
+impl<F: Future> Drop for ByHand<F> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            log(format!("{} is dropped", self.name));
+        }
+    }
+}
+
+struct CountWakes {
+    name: &'static str,
+    wakes: Arc<AtomicUsize>,
+}
+
+impl CountWakes {
+    fn new(name: &'static str) -> Self {
+        CountWakes {
+            name,
+            wakes: Arc::default(),
+        }
+    }
+}
+
+impl Wake for CountWakes {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        log(format!("the waker of {} is called", self.name));
+    }
+}
+
+/// A waker that is not lent to polls any more.
+pub struct OldWaker {
+    wakes: Arc<AtomicUsize>,
+    waker: Weak<CountWakes>,
+}
+
+impl OldWaker {
+    /// How often it was called.
+    pub fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody still holds it.
+    pub fn is_kept(&self) -> bool {
+        self.waker.strong_count() > 0
+    }
+}
+
+/// A future that is watched: it has a name in the timeline, its polls are counted, and polling it
+/// after it was `Ready` is a mistake.
+pub fn watch<F: Future>(name: &'static str, future: F) -> (Watched<F>, Watch) {
+    let watch = Watch(Rc::default());
+    let watched = Watched {
+        name,
+        future: Box::pin(instrument(name, future)),
+        watch: Watch(Rc::clone(&watch.0)),
+    };
+    (watched, watch)
+}
+
+/// What is known of a watched future.
+pub struct Watch(Rc<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    polls: Cell<usize>,
+    is_done: Cell<bool>,
+    is_dropped: Cell<bool>,
+}
+
+impl Watch {
+    pub fn polls(&self) -> usize {
+        self.0.polls.get()
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.0.is_done.get()
+    }
+
+    pub fn is_dropped(&self) -> bool {
+        self.0.is_dropped.get()
+    }
+}
+
+pub struct Watched<F> {
+    name: &'static str,
+    future: Pin<Box<Instrumented<F>>>,
+    watch: Watch,
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let seen = Rc::clone(&self.watch.0);
+        assert!(
+            !seen.is_done.get(),
+            "{} was Ready, and is polled again: a future must not be polled after it is done",
+            self.name
+        );
+        seen.polls.set(seen.polls.get() + 1);
+        let polled = self.future.as_mut().poll(cx);
+        seen.is_done.set(polled.is_ready());
+        polled
+    }
+}
+
+impl<F> Drop for Watched<F> {
+    fn drop(&mut self) {
+        self.watch.0.is_dropped.set(true);
+    }
+}
+
+/// A value that says when it is dropped.
+pub struct Loud(Rc<Cell<usize>>);
+
+/// A value to send, and how many of its like were dropped.
+pub fn loud() -> (Loud, Rc<Cell<usize>>) {
+    let drops = Rc::default();
+    (Loud(Rc::clone(&drops)), drops)
+}
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+thread_local! {
+    static ON_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// A waker that does this when it is called.
+pub fn on_wake(work: impl FnOnce() + 'static) -> Waker {
+    struct OnWake;
+    impl Wake for OnWake {
+        fn wake(self: Arc<Self>) {
+            if let Some(work) = ON_WAKE.take() {
+                work();
+            }
+        }
+    }
+    ON_WAKE.set(Some(Box::new(work)));
+    Waker::from(Arc::new(OnWake))
+}

@@ -1,0 +1,642 @@
+//! Proves what the pages of the exercises and experiments say, on scratch copies of this package:
+//!
+//! - each exercise fails as it is given, in every test: on top of the library untouched, inside it
+//!   with the lines that its page gives to begin with. With its solution it passes, and the whole
+//!   suite is green;
+//! - each experiment compiles, and fails exactly the tests that its page names.
+//!
+//! It guards our text, not your code, so it does not run by itself:
+//!
+//! ```text
+//! cargo test --test exercises_guard -- --include-ignored
+//! ONLY=05,i02 cargo test --test exercises_guard -- --include-ignored
+//! ```
+//!
+//! A solution and an experiment are diffs in prose. The lines of a hunk that are not new must stand
+//! exactly once in the file, so that a page which the code has left behind is named here. Each copy
+//! has a target directory of its own: nothing is shared, so nothing is stale.
+//!
+//! A solution that changes nothing but its own exercise cannot break the suite, which leaves
+//! exercises out. So these share one copy, and the suite runs for the others only, for several at a
+//! time where they can stand beside each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A run that takes longer than this hangs.
+const TOO_LONG: Duration = Duration::from_secs(300);
+
+#[test]
+#[ignore = "guards our text; run by CI with --include-ignored"]
+fn pages_are_complete() {
+    let mut wrong = Vec::new();
+    let list = read("docs/exercises/README.md");
+    for exercise in exercises() {
+        let Exercise {
+            number,
+            page,
+            test,
+            solution,
+        } = &exercise;
+        let text = read(page);
+        let mut must = |is_so: bool, what: &str| {
+            if !is_so {
+                wrong.push(format!("{page}: {what}"));
+            }
+        };
+        must(
+            list.contains(&format!("({})", file_name(page))),
+            "is not in the list of exercises",
+        );
+        must(
+            text.contains(&format!("(../solutions/{})", file_name(solution))),
+            "has no link to its solution",
+        );
+        must(
+            text.contains(&format!("cargo test --test ex{number}")),
+            "does not say how to run it",
+        );
+        must(
+            text.matches("<details>").count() == 3,
+            "has not three hints",
+        );
+        let tests = read(test);
+        for step in steps(&tests) {
+            let row = format!("| `{}` |", step.split('_').next().unwrap_or(&step));
+            must(
+                text.contains(&row),
+                &format!("does not say what {step} asks"),
+            );
+        }
+        for excerpt in excerpts(&text, test) {
+            must(
+                tests.contains(&excerpt),
+                &format!("shows what {test} does not have:\n{excerpt}"),
+            );
+        }
+        let is_declared = format!("name = \"ex{number}\"\npath = \"{test}\"\ntest = false\n");
+        must(
+            read("Cargo.toml").contains(&is_declared),
+            "its test is not in Cargo.toml as it must be",
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "guards our text; run by CI with --include-ignored"]
+fn pages_do_what_they_say() {
+    let scratch = Scratch::new();
+    let jobs = jobs();
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(String::new());
+    let work = || {
+        while let Some((name, job)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let start = Instant::now();
+            let copy = Copy::new(&scratch.0, name);
+            let result = job(&copy);
+            println!("{:>6.1} s  {name}", start.elapsed().as_secs_f64());
+            if let Err(message) = result {
+                let _ = writeln!(wrong.lock().unwrap(), "\n{name}: {message}");
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+type Result<T = ()> = std::result::Result<T, String>;
+type Job = Box<dyn Fn(&Copy) -> Result + Sync>;
+
+/// All that is to be proved, the longest first.
+fn jobs() -> Vec<(String, Job)> {
+    let only = std::env::var("ONLY").ok();
+    let is_asked = |name: &str| match &only {
+        Some(only) => only.split(',').any(|one| name.starts_with(one)),
+        None => true,
+    };
+    let mut exercises = exercises();
+    exercises.retain(|exercise| is_asked(&exercise.number));
+    let mut jobs: Vec<(String, Job)> = Vec::new();
+    let mut add = |name: &str, job: Job| jobs.push((name.to_string(), job));
+
+    let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
+    for group in groups(&inside) {
+        let numbers: Vec<_> = group
+            .iter()
+            .map(|exercise| exercise.number.as_str())
+            .collect();
+        let name = format!("solved-{}", numbers.join("-"));
+        add(
+            &name,
+            Box::new(move |copy| {
+                pass_solved(copy, &group)?;
+                passes(copy, &[])
+            }),
+        );
+    }
+    if !apart.is_empty() {
+        add(
+            "solved-on-top",
+            Box::new(move |copy| pass_solved(copy, &apart)),
+        );
+    }
+    add(
+        "untouched",
+        Box::new(move |copy| {
+            exercises
+                .iter()
+                .try_for_each(|exercise| fails_untouched(copy, exercise))
+        }),
+    );
+    if !inside.is_empty() {
+        add("begun", Box::new(move |copy| fail_begun(copy, &inside)));
+    }
+    for experiment in experiments() {
+        if is_asked(&experiment.name) {
+            let name = experiment.name.clone();
+            add(&name, Box::new(move |copy| experiment.is_true(copy)));
+        }
+    }
+    jobs
+}
+
+// ---- exercises -----------------------------------------------------------------------------
+
+#[derive(Clone)]
+struct Exercise {
+    number: String,
+    page: String,
+    test: String,
+    solution: String,
+}
+
+/// Every exercise that has a page or a test.
+fn exercises() -> Vec<Exercise> {
+    let pages = names("docs/exercises")
+        .into_iter()
+        .filter(|name| name != "README.md");
+    let tests = names("tests/exercises")
+        .into_iter()
+        .filter(|name| name.ends_with(".rs"));
+    let exercises: Vec<_> = pages
+        .zip(tests)
+        .map(|(page, test)| Exercise {
+            number: page[..2].to_string(),
+            solution: format!("docs/solutions/{page}"),
+            page: format!("docs/exercises/{page}"),
+            test: format!("tests/exercises/{test}"),
+        })
+        .collect();
+    assert!(!exercises.is_empty(), "there are exercises");
+    for exercise in &exercises {
+        let name = Path::new(&exercise.page)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let test = format!("tests/exercises/ex{}.rs", name.replace('-', "_"));
+        assert_eq!(
+            exercise.test, test,
+            "each page has its test, and each test its page"
+        );
+    }
+    exercises
+}
+
+impl Exercise {
+    fn target(&self) -> String {
+        format!("ex{}", self.number)
+    }
+
+    fn says(&self, error: &str) -> String {
+        format!("exercise {}: {error}", self.number)
+    }
+
+    /// Whether its solution changes nothing but its own file.
+    fn is_apart(&self) -> bool {
+        hunks(&read(&self.solution))
+            .iter()
+            .all(|hunk| hunk.file == self.test)
+    }
+}
+
+/// Solutions that can stand beside each other share a copy, and the run of the suite in it.
+fn groups(exercises: &[Exercise]) -> Vec<Vec<Exercise>> {
+    let mut groups: Vec<(Changes, Vec<Exercise>)> = Vec::new();
+    for exercise in exercises {
+        let solution = read(&exercise.solution);
+        let place = groups.iter_mut().find_map(|(changes, group)| {
+            let more = changes.clone().and(&solution).ok()?;
+            *changes = more;
+            Some(group)
+        });
+        match place {
+            Some(group) => group.push(exercise.clone()),
+            // If it does not apply at all, the copy will say so.
+            None => groups.push((
+                Changes::default().and(&solution).unwrap_or_default(),
+                vec![exercise.clone()],
+            )),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// With their solutions, exercises pass.
+fn pass_solved(copy: &Copy, exercises: &[Exercise]) -> Result {
+    let mut changes = Changes::default();
+    for exercise in exercises {
+        changes = changes
+            .and(&read(&exercise.solution))
+            .map_err(|error| exercise.says(&error))?;
+    }
+    changes.write(copy)?;
+    exercises
+        .iter()
+        .try_for_each(|exercise| passes(copy, &["--test", &exercise.target()]))
+}
+
+fn passes(copy: &Copy, arguments: &[&str]) -> Result {
+    let output = copy.test(arguments)?;
+    match output.is_green {
+        true => Ok(()),
+        false => Err(format!(
+            "cargo test {} should pass:\n{}",
+            arguments.join(" "),
+            output.text
+        )),
+    }
+}
+
+/// What must change the library need not compile before that. The others do, and fail every test.
+fn fails_untouched(copy: &Copy, exercise: &Exercise) -> Result {
+    let output = copy.test(&["--test", &exercise.target()])?;
+    match output.is_compiled {
+        true => fails_all(&output, exercise),
+        false if exercise.is_apart() => Err(format!("it should compile:\n{}", output.text)),
+        false => Ok(()),
+    }
+}
+
+/// With the lines that its page gives to begin with, an exercise compiles, and fails every test.
+fn fail_begun(copy: &Copy, exercises: &[Exercise]) -> Result {
+    let mut changes = Changes::default();
+    for exercise in exercises {
+        changes = changes
+            .and(&read(&exercise.page))
+            .map_err(|error| exercise.says(&error))?;
+    }
+    changes.write(copy)?;
+    exercises.iter().try_for_each(|exercise| {
+        let output = copy.test(&["--test", &exercise.target()])?;
+        fails_all(&output, exercise)
+    })
+}
+
+fn fails_all(output: &Output, exercise: &Exercise) -> Result {
+    match output.is_compiled && output.failed == steps(&read(&exercise.test)) {
+        true => Ok(()),
+        false => Err(exercise.says(&format!("every test should fail:\n{}", output.text))),
+    }
+}
+
+/// The names of the tests of a file, in order.
+fn steps(tests: &str) -> BTreeSet<String> {
+    let names = tests
+        .lines()
+        .filter_map(|line| line.strip_prefix("fn step"));
+    names
+        .map(|name| format!("step{}", name.split('(').next().unwrap_or(name)))
+        .collect()
+}
+
+/// What a page shows of a file: fences that begin with its name, to where `// ...` leaves out.
+fn excerpts(page: &str, file: &str) -> Vec<String> {
+    let start = format!("```rs\n// {file}\n");
+    let blocks = page
+        .split(&start)
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(|block| block.split("// ...\n"))
+        .map(|part| part.trim().to_string())
+        .collect()
+}
+
+// ---- experiments ---------------------------------------------------------------------------
+
+struct Experiment {
+    /// The promise, and which of its experiments: `i02b`.
+    name: String,
+    text: String,
+    fails: BTreeSet<String>,
+}
+
+/// Each section of a page is one: a heading, a diff, and the tests that fail.
+fn experiments() -> Vec<Experiment> {
+    let mut experiments = Vec::new();
+    for page in names("docs/experiments")
+        .iter()
+        .filter(|name| *name != "README.md")
+    {
+        let text = read(&format!("docs/experiments/{page}"));
+        for (section, letter) in text.split("\n## ").skip(1).zip('a'..) {
+            let fails = section
+                .lines()
+                .filter_map(|line| line.strip_prefix("- fails: `"));
+            let fails: BTreeSet<_> = fails
+                .filter_map(|line| line.split('`').next())
+                .map(str::to_string)
+                .collect();
+            let name = format!("i{}{letter}", &page[..2]);
+            assert!(!fails.is_empty(), "{page}: {name} names no test that fails");
+            experiments.push(Experiment {
+                name,
+                text: section.to_string(),
+                fails,
+            });
+        }
+    }
+    experiments
+}
+
+impl Experiment {
+    fn is_true(&self, copy: &Copy) -> Result {
+        let changed = self
+            .text
+            .lines()
+            .filter(|line| line.starts_with(['+', '-']));
+        let changed = changed.filter(|line| !line.starts_with("+++") && !line.starts_with("---"));
+        let changed = changed.filter(|line| !line.starts_with("- fails")).count();
+        if !(1..=5).contains(&changed) {
+            return Err(format!(
+                "it changes {changed} lines; 1 to 5 are an experiment"
+            ));
+        }
+        // The tests of the promises need the library alone.
+        for bin in ["src/main.rs", "src/demo", "src/view"] {
+            let bin = copy.path.join(bin);
+            let _ = if bin.is_dir() {
+                fs::remove_dir_all(bin)
+            } else {
+                fs::remove_file(bin)
+            };
+        }
+        Changes::default().and(&self.text)?.write(copy)?;
+        let output = copy.test(&["--test", "promises"])?;
+        if !output.is_compiled {
+            return Err(format!("it should compile:\n{}", output.text));
+        }
+        if output.failed != self.fails {
+            let (failed, named) = (&output.failed, &self.fails);
+            return Err(format!(
+                "what fails is\n  {failed:?}\nand the page names\n  {named:?}\n{}",
+                output.text
+            ));
+        }
+        Ok(())
+    }
+}
+
+// ---- diffs ---------------------------------------------------------------------------------
+
+/// One place that a diff changes.
+struct Hunk {
+    file: String,
+    old: String,
+    new: String,
+}
+
+/// The hunks of all fences of a page that are tagged `diff`.
+fn hunks(page: &str) -> Vec<Hunk> {
+    let mut hunks: Vec<Hunk> = Vec::new();
+    let fences = page
+        .split("```diff\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("\n```").next());
+    for line in fences.flat_map(str::lines) {
+        if let Some(name) = line.strip_prefix("+++ ") {
+            hunks.push(Hunk {
+                file: name.to_string(),
+                old: String::new(),
+                new: String::new(),
+            });
+            continue;
+        }
+        let Some(hunk) = hunks.last_mut() else {
+            continue;
+        };
+        if line.starts_with("--- ") {
+            continue;
+        } else if line.starts_with("@@") {
+            let file = hunk.file.clone();
+            if !hunk.old.is_empty() || !hunk.new.is_empty() {
+                hunks.push(Hunk {
+                    file,
+                    old: String::new(),
+                    new: String::new(),
+                });
+            }
+            continue;
+        }
+        // Editors like to take the space from an empty line.
+        let (sign, rest) = line.split_at(line.len().min(1));
+        if sign != "+" {
+            hunk.old += &format!("{rest}\n");
+        }
+        if sign != "-" {
+            hunk.new += &format!("{rest}\n");
+        }
+    }
+    hunks
+}
+
+/// What files become, by the diffs of some pages.
+#[derive(Clone, Default)]
+struct Changes(BTreeMap<String, String>);
+
+impl Changes {
+    /// The diffs of one more page.
+    fn and(mut self, page: &str) -> Result<Self> {
+        let hunks = hunks(page);
+        if hunks.is_empty() {
+            return Err("the page has no diff".to_string());
+        }
+        for Hunk { file, old, new } in hunks {
+            let text = match self.0.remove(&file) {
+                Some(text) => Some(text),
+                None => fs::read_to_string(root().join(&file)).ok(),
+            };
+            let text = match text {
+                None if old.is_empty() => new,
+                Some(_) if old.is_empty() => {
+                    return Err(format!("{file} is new in a diff, and exists"));
+                }
+                None => return Err(format!("{file} does not exist")),
+                Some(text) => {
+                    // Whole lines only.
+                    let text = format!("\n{}", text.replace("\r\n", "\n"));
+                    let (old, new) = (format!("\n{old}"), format!("\n{new}"));
+                    match text.matches(&old).count() {
+                        1 => text.replacen(&old, &new, 1)[1..].to_string(),
+                        times => {
+                            return Err(format!("{file} has this {times} times, not once:{old}"));
+                        }
+                    }
+                }
+            };
+            self.0.insert(file, text);
+        }
+        Ok(self)
+    }
+
+    fn write(&self, copy: &Copy) -> Result {
+        for (file, text) in &self.0 {
+            fs::write(copy.path.join(file), text).map_err(|error| format!("{file}: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+// ---- scratch copies ------------------------------------------------------------------------
+
+/// Removed when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("demitasse-guard-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("there is room for scratch copies");
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A copy of this package, removed when it is dropped.
+struct Copy {
+    path: PathBuf,
+}
+
+struct Output {
+    is_compiled: bool,
+    is_green: bool,
+    failed: BTreeSet<String>,
+    text: String,
+}
+
+impl Copy {
+    fn new(scratch: &Path, name: &str) -> Self {
+        let path = scratch.join(name);
+        copy_all(&root(), &path);
+        Copy { path }
+    }
+
+    /// Runs `cargo test` in the copy.
+    fn test(&self, arguments: &[&str]) -> Result<Output> {
+        let log = self.path.join("log");
+        let file = fs::File::create(&log).map_err(|error| error.to_string())?;
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+            .args(["test", "--offline", "--no-fail-fast", "--color", "never"])
+            .args(arguments)
+            .current_dir(&self.path)
+            .env("CARGO_TARGET_DIR", self.path.join("target"))
+            .env("CARGO_BUILD_JOBS", "1")
+            .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stderr(file.try_clone().map_err(|error| error.to_string())?)
+            .stdout(file)
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = cargo.try_wait().map_err(|error| error.to_string())? {
+                break status;
+            }
+            if start.elapsed() > TOO_LONG {
+                let _ = cargo.kill();
+                let _ = cargo.wait();
+                return Err(format!("cargo test {} hangs", arguments.join(" ")));
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+        let failed = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+        Ok(Output {
+            is_compiled: text.contains("\n     Running ") || text.contains("\ntest result"),
+            is_green: status.success() && text.contains("test result: ok"),
+            failed: failed.map(str::to_string).collect(),
+            text,
+        })
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("there is room for a scratch copy");
+    for entry in fs::read_dir(from)
+        .expect("the package can be read")
+        .flatten()
+    {
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "target" || name == ".git" {
+            continue;
+        } else if path.is_dir() {
+            copy_all(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).expect("a file can be copied");
+        }
+    }
+}
+
+// ---- files ---------------------------------------------------------------------------------
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    let text = fs::read_to_string(root().join(file));
+    text.unwrap_or_else(|error| panic!("{file}: {error}"))
+        .replace("\r\n", "\n")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The files of a directory, in order.
+fn names(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(directory));
+    let entries = entries
+        .unwrap_or_else(|error| panic!("{directory}: {error}"))
+        .flatten();
+    let files = entries.filter(|entry| entry.path().is_file());
+    let mut names: Vec<_> = files
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

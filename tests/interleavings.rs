@@ -1,0 +1,491 @@
+//! Every order in which a loop and its wakers can meet.
+//!
+//! All that threads share is the mail of a ready queue and the token of a parked thread. This is a
+//! model of the two, cut into the steps that no other thread can divide: one step between taking a
+//! lock and releasing it, one for each load and store outside. A loop with one task, and threads
+//! that each bring a letter, wake the task and drop the waker, take their steps in every possible
+//! order. In each state the promises must hold, and whoever waits at the end must wait for nothing.
+//!
+//! A model can be right where the code is wrong. So the steps bear the names of the functions in
+//! `ready_queue.rs` and `event_loop.rs`, and each guard in them is left out once, to see that the
+//! model notices. It knows nothing of weak memory: what a thread did is seen at once by all. And a
+//! test at the end hammers the real thing.
+
+mod support;
+
+use demitasse::{block_on, gather, spawn, yield_now};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{Probe, SECOND};
+
+/// What is left out of the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Flaw {
+    None,
+    /// A number is posted although it is in the inbox.
+    PostsTwice,
+    /// Mail is put on the chain although the number is there.
+    ChainsTwice,
+    /// The marks are cleared after the poll, not before.
+    ClearsLate,
+    /// The flag is lowered after the inbox was emptied, out of its lock.
+    LowersFlagLate,
+    /// The loop does not look into the inbox once more before it rests.
+    RestsUnseen,
+    /// Whoever posts does not wake the consumer.
+    TellsNobody,
+    /// An unpark before the park is lost.
+    ForgetsToken,
+    /// A lost waker is looked for in the mail first, and only then counted.
+    CountsLast,
+    /// The end of the loop does not close the inbox.
+    StaysOpen,
+}
+
+const ALL_FLAWS: [Flaw; 9] = [
+    Flaw::PostsTwice,
+    Flaw::ChainsTwice,
+    Flaw::ClearsLate,
+    Flaw::LowersFlagLate,
+    Flaw::RestsUnseen,
+    Flaw::TellsNobody,
+    Flaw::ForgetsToken,
+    Flaw::CountsLast,
+    Flaw::StaysOpen,
+];
+
+/// Where the loop is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Owner {
+    /// `collect_mail`: is the flag up?
+    LooksAtFlag,
+    /// `empty_inbox`, under the lock.
+    EmptiesInbox,
+    /// `empty_inbox` with `LowersFlagLate`, after the lock.
+    LowersFlag,
+    /// `take`: clears the mark, and begins the poll.
+    Takes,
+    /// The poll reads the letters that have come.
+    Polls,
+    /// `put_back`, and what comes after.
+    PollEnds,
+    /// `is_lost`: how many clones of the waker are there?
+    CountsWakers,
+    /// `is_lost`: is the number in the inbox?
+    LooksIntoMail,
+    /// `rest`: is anything ready?
+    WantsToRest,
+    /// `rest`, under the lock.
+    Rests,
+    Parks,
+    Parked,
+    Unparked,
+    /// `close`, under the lock.
+    Closes,
+    Ended,
+}
+
+/// Where a waking thread is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Thread {
+    BringsLetter,
+    /// `post`, under the lock.
+    Posts,
+    /// It has taken the consumer, and unparks the loop's thread.
+    Unparks,
+    DropsWaker,
+    Gone,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Model {
+    owner: Owner,
+    threads: Vec<Thread>,
+    /// How often each thread will still wake.
+    wakes_left: Vec<u8>,
+    // The queue.
+    chain: u8,
+    inbox: u8,
+    is_posted: bool,
+    has_mail: bool,
+    consumer: bool,
+    is_closed: bool,
+    // The park.
+    token: bool,
+    // The task, and what the promises are about.
+    letters: u8,
+    seen: u8,
+    polls: u8,
+    /// What `CountsWakers` and `LooksIntoMail` have seen.
+    clones: u8,
+    was_posted: bool,
+    is_lost: bool,
+    wakes: u8,
+}
+
+impl Model {
+    fn new(threads: usize, wakes: u8) -> Self {
+        Model {
+            owner: Owner::LooksAtFlag,
+            threads: vec![Thread::BringsLetter; threads],
+            wakes_left: vec![wakes; threads],
+            // A new task is ready.
+            chain: 1,
+            inbox: 0,
+            is_posted: false,
+            has_mail: false,
+            consumer: false,
+            is_closed: false,
+            token: false,
+            letters: 0,
+            seen: 0,
+            polls: 0,
+            clones: 0,
+            was_posted: false,
+            is_lost: false,
+            wakes: 0,
+        }
+    }
+
+    /// All states that are one step away.
+    fn next(&self, flaw: Flaw, may_end: bool) -> Vec<Model> {
+        let mut all = Vec::new();
+        if let Some(next) = self.owner_steps(flaw) {
+            all.push(next);
+        }
+        if may_end && self.owner == Owner::PollEnds {
+            // This poll was the last: the loop ends, and the threads go on.
+            let mut next = self.clone();
+            next.owner = Owner::Closes;
+            all.push(next);
+        }
+        for thread in 0..self.threads.len() {
+            if let Some(next) = self.thread_steps(thread, flaw) {
+                all.push(next);
+            }
+        }
+        all
+    }
+
+    fn owner_steps(&self, flaw: Flaw) -> Option<Model> {
+        let mut next = self.clone();
+        let m = &mut next;
+        m.owner = match self.owner {
+            Owner::LooksAtFlag if m.has_mail => Owner::EmptiesInbox,
+            Owner::LooksAtFlag if m.chain > 0 => Owner::Takes,
+            Owner::LooksAtFlag => Owner::WantsToRest,
+            Owner::EmptiesInbox => {
+                for _ in 0..m.inbox {
+                    if m.chain == 0 || flaw == Flaw::ChainsTwice {
+                        m.chain += 1;
+                    }
+                }
+                m.inbox = 0;
+                m.is_posted = false;
+                match flaw {
+                    Flaw::LowersFlagLate => Owner::LowersFlag,
+                    _ => {
+                        m.has_mail = false;
+                        Owner::LooksAtFlag
+                    }
+                }
+            }
+            Owner::LowersFlag => {
+                m.has_mail = false;
+                Owner::LooksAtFlag
+            }
+            Owner::Takes => {
+                if flaw != Flaw::ClearsLate {
+                    m.chain -= 1;
+                }
+                m.polls += 1;
+                Owner::Polls
+            }
+            Owner::Polls => {
+                m.seen = m.letters;
+                Owner::PollEnds
+            }
+            Owner::PollEnds => {
+                if flaw == Flaw::ClearsLate {
+                    m.chain = 0;
+                    m.inbox = 0;
+                    m.is_posted = false;
+                }
+                match flaw {
+                    Flaw::CountsLast => Owner::LooksIntoMail,
+                    _ => Owner::CountsWakers,
+                }
+            }
+            Owner::CountsWakers => {
+                m.clones = self.clones_now();
+                match flaw {
+                    Flaw::CountsLast => m.judge(),
+                    _ => Owner::LooksIntoMail,
+                }
+            }
+            Owner::LooksIntoMail => {
+                m.was_posted = m.is_posted;
+                match flaw {
+                    Flaw::CountsLast => Owner::CountsWakers,
+                    _ => m.judge(),
+                }
+            }
+            Owner::WantsToRest if m.chain > 0 || m.has_mail => Owner::LooksAtFlag,
+            Owner::WantsToRest => Owner::Rests,
+            Owner::Rests if m.inbox > 0 && flaw != Flaw::RestsUnseen => Owner::LooksAtFlag,
+            Owner::Rests => {
+                m.consumer = true;
+                Owner::Parks
+            }
+            Owner::Parks if m.token => {
+                m.token = false;
+                Owner::Unparked
+            }
+            Owner::Parks => Owner::Parked,
+            Owner::Parked if m.token => {
+                m.token = false;
+                Owner::Unparked
+            }
+            Owner::Parked => return None,
+            Owner::Unparked => Owner::LooksAtFlag,
+            Owner::Closes => {
+                m.is_closed = flaw != Flaw::StaysOpen;
+                m.inbox = 0;
+                m.consumer = false;
+                Owner::Ended
+            }
+            Owner::Ended => return None,
+        };
+        Some(next)
+    }
+
+    /// The end of `is_lost`.
+    fn judge(&mut self) -> Owner {
+        self.is_lost = self.chain == 0 && self.clones == 0 && !self.was_posted;
+        Owner::LooksAtFlag
+    }
+
+    fn clones_now(&self) -> u8 {
+        let held = |thread: &&Thread| **thread != Thread::Gone;
+        self.threads.iter().filter(held).count() as u8
+    }
+
+    fn thread_steps(&self, thread: usize, flaw: Flaw) -> Option<Model> {
+        let mut next = self.clone();
+        let m = &mut next;
+        m.threads[thread] = match self.threads[thread] {
+            Thread::BringsLetter => {
+                m.letters += 1;
+                m.wakes += 1;
+                Thread::Posts
+            }
+            Thread::Posts if m.is_closed || (m.is_posted && flaw != Flaw::PostsTwice) => {
+                m.after_wake(thread)
+            }
+            Thread::Posts => {
+                m.is_posted = true;
+                m.inbox += 1;
+                m.has_mail = true;
+                match m.consumer && flaw != Flaw::TellsNobody {
+                    true => {
+                        m.consumer = false;
+                        Thread::Unparks
+                    }
+                    false => m.after_wake(thread),
+                }
+            }
+            Thread::Unparks => {
+                m.token = flaw != Flaw::ForgetsToken || m.owner == Owner::Parked;
+                m.after_wake(thread)
+            }
+            Thread::DropsWaker => Thread::Gone,
+            Thread::Gone => return None,
+        };
+        Some(next)
+    }
+
+    fn after_wake(&mut self, thread: usize) -> Thread {
+        self.wakes_left[thread] -= 1;
+        match self.wakes_left[thread] {
+            0 => Thread::DropsWaker,
+            _ => Thread::BringsLetter,
+        }
+    }
+
+    /// What must hold in every state.
+    fn broken_promise(&self) -> Option<&'static str> {
+        if self.chain > 1 {
+            return Some("I1: twice on the chain");
+        }
+        if self.inbox > 1 {
+            return Some("I1: twice in the inbox");
+        }
+        if self.polls > 1 + self.wakes {
+            return Some("I1: a poll for no wake");
+        }
+        if self.inbox > 0 && !self.has_mail && self.owner != Owner::LowersFlag && !self.is_closed {
+            return Some("I9: mail under a lowered flag, so the loop looks for ever");
+        }
+        if self.owner == Owner::Parked && self.chain > 0 {
+            return Some("I9: parked, and something is ready");
+        }
+        let is_waking = |thread: &Thread| *thread == Thread::Unparks;
+        if self.owner == Owner::Parked
+            && self.inbox > 0
+            && !self.token
+            && !self.threads.iter().any(is_waking)
+        {
+            return Some("I9: parked, there is mail, and nobody comes");
+        }
+        if self.owner == Owner::Ended && self.inbox > 0 {
+            return Some("I3: mail for nobody");
+        }
+        if self.is_lost && self.seen < self.letters {
+            return Some("I13: it was taken for lost, and has letters to read");
+        }
+        None
+    }
+
+    /// What must hold where nobody can take a step.
+    fn broken_end(&self) -> Option<&'static str> {
+        match self.owner {
+            Owner::Parked if self.seen < self.letters => Some("I2: a wake was lost"),
+            Owner::Parked | Owner::Ended => None,
+            _ => Some("the loop is neither parked nor ended"),
+        }
+    }
+}
+
+/// Every state that can be reached. Gives how many there are, or the promise that is broken first.
+fn explore(start: Model, flaw: Flaw, may_end: bool) -> Result<usize, &'static str> {
+    let mut known = HashSet::from([start.clone()]);
+    let mut left = vec![start];
+    while let Some(model) = left.pop() {
+        if let Some(broken) = model.broken_promise() {
+            return Err(broken);
+        }
+        let next = model.next(flaw, may_end);
+        if next.is_empty()
+            && let Some(broken) = model.broken_end()
+        {
+            return Err(broken);
+        }
+        for next in next {
+            if known.insert(next.clone()) {
+                left.push(next);
+            }
+        }
+    }
+    Ok(known.len())
+}
+
+const SIZES: [(usize, u8); 5] = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 1)];
+
+#[test]
+fn in_every_order_the_promises_hold() {
+    for (threads, wakes) in SIZES {
+        for may_end in [false, true] {
+            let start = Model::new(threads, wakes);
+            let states = explore(start, Flaw::None, may_end);
+            let states = states.unwrap_or_else(|broken| {
+                panic!("{threads} threads with {wakes} wakes: {broken}");
+            });
+            // One thread and one wake can meet the loop at each of its steps.
+            assert!(states > 25, "{states} states");
+        }
+    }
+}
+
+#[test]
+fn each_flaw_is_noticed() {
+    let noticed = |flaw| {
+        SIZES.into_iter().find_map(|(threads, wakes)| {
+            let ends = [false, true].into_iter();
+            let mut runs = ends.map(|may_end| explore(Model::new(threads, wakes), flaw, may_end));
+            runs.find_map(Result::err)
+        })
+    };
+    let expected = [
+        "I1: twice in the inbox",
+        "I1: twice on the chain",
+        "I13: it was taken for lost, and has letters to read",
+        "I9: mail under a lowered flag, so the loop looks for ever",
+        "I9: parked, there is mail, and nobody comes",
+        "I9: parked, there is mail, and nobody comes",
+        "I9: parked, there is mail, and nobody comes",
+        "I13: it was taken for lost, and has letters to read",
+        "I3: mail for nobody",
+    ];
+    let found = ALL_FLAWS.map(|flaw| noticed(flaw).unwrap_or("nothing"));
+    assert_eq!(found, expected);
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_minute_of_wakes_from_all_sides_and_none_is_lost() {
+    const TASKS: usize = 4;
+    let is_over = AtomicBool::new(false);
+    let probes = [(); TASKS].map(|()| Probe::new());
+    // How many letters each task was sent, and how many it has read.
+    let [sent, read] = [(); 2].map(|()| Arc::new([const { AtomicU64::new(0) }; TASKS]));
+    let end = Instant::now() + 60 * SECOND;
+    thread::scope(|scope| {
+        for number in 0..TASKS {
+            let (probes, sent, read) = (&probes, &sent, &read);
+            let is_over = &is_over;
+            scope.spawn(move || {
+                // Sends a letter, wakes, and waits for the answer. It waits a little longer each
+                // time, to meet the loop at its work, about to park, and parked.
+                let mut round = 0_u64;
+                while probes[number].polls() == 0 {
+                    thread::yield_now();
+                }
+                while Instant::now() < end {
+                    round += 1;
+                    sent[number].store(round, Relaxed);
+                    probes[number].wake();
+                    let patience = Instant::now() + 30 * SECOND;
+                    while read[number].load(Relaxed) < round {
+                        assert!(Instant::now() < patience, "wake {round} was lost");
+                        thread::yield_now();
+                    }
+                    for _ in 0..round % 400 {
+                        std::hint::spin_loop();
+                    }
+                    if round.is_multiple_of(1_000) {
+                        thread::sleep(Duration::from_micros(round % 7 * 50));
+                    }
+                }
+                is_over.store(true, Relaxed);
+                probes[number].finish();
+                probes[number].wake();
+            });
+        }
+        let future = |number: usize| {
+            let (sent, read) = (Arc::clone(&sent), Arc::clone(&read));
+            probes[number].future_that(move |_| {
+                read[number].store(sent[number].load(Relaxed), Relaxed);
+            })
+        };
+        block_on(async {
+            // Half of them are tasks, and half are children.
+            let tasks = [0, 1].map(|number| spawn(future(number)));
+            yield_now().await;
+            gather([2, 3].map(future)).await;
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    });
+    assert!(is_over.load(Relaxed));
+    for (probe, sent) in probes.iter().zip(sent.iter()) {
+        let sent = sent.load(Relaxed);
+        assert!(sent > 10_000, "{sent} letters in a minute");
+        // Each letter was one wake and one poll, and so was the end.
+        let counts = format!("polls {}, wakes {}, drops 1", sent + 2, sent + 1);
+        assert_eq!(probe.counts(), counts);
+    }
+}
