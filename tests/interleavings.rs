@@ -455,7 +455,7 @@ fn a_minute_of_wakes_from_all_sides_and_none_is_lost() {
                     for _ in 0..round % 400 {
                         std::hint::spin_loop();
                     }
-                    if round % 1_000 == 0 {
+                    if round.is_multiple_of(1_000) {
                         thread::sleep(Duration::from_micros(round % 7 * 50));
                     }
                 }
