@@ -564,6 +564,7 @@ fn a_join_error_tells_the_panic() {
             let cup = Duration::from_secs(1);
             let formatted = spawn(async move { panic!("cup {cup:?}") });
             let formatted = formatted.await.unwrap_err();
+            assert!(formatted.is_panic() && !formatted.is_cancelled());
             assert!(formatted.to_string().ends_with("panicked: cup 1s"));
             let panic = formatted.into_panic();
             assert_eq!(panic.downcast_ref::<String>().unwrap(), "cup 1s");
@@ -914,6 +915,42 @@ fn each_instrumented_future_has_a_number_of_its_own() {
 }
 
 #[test]
+fn events_say_where_on_the_wheel_a_timer_waits() {
+    let recorder = Recorder::new();
+    let watched = EventLoop::simulated().on_event(recorder.observer());
+    watched.block_on(async {
+        for nanos in [1, 64, 4096 * 5 + 1, u64::MAX] {
+            let mut nap = sleep(Duration::from_nanos(nanos));
+            assert!(poll_once(&mut nap, Waker::noop()).is_pending());
+        }
+    });
+    let place = |event: &Event| match event.kind {
+        EventKind::TimerSet { level, slot, .. } => Some((level, slot)),
+        _ => None,
+    };
+    let places: Vec<_> = recorder.events().iter().filter_map(place).collect();
+    assert_eq!(places, [(0, 1), (1, 1), (2, 5), (10, 15)]);
+}
+
+#[test]
+fn a_gather_is_lost_when_all_that_is_left_of_it_is() {
+    let recorder = Recorder::new();
+    let watched = EventLoop::simulated().on_event(recorder.observer());
+    watched.block_on(async {
+        let children: [Pin<Box<dyn Future<Output = ()>>>; 2] =
+            [Box::pin(pending()), Box::pin(sleep(SECOND))];
+        drop(spawn(gather(children)));
+        let lost = || recorder.count(|kind| matches!(kind, EventKind::WakerLost { .. }));
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(lost(), 0);
+        // The one that could still be woken is done now.
+        sleep(2 * SECOND).await;
+        assert_eq!(lost(), 1);
+    });
+}
+
+#[test]
 fn everything_can_be_shown_for_debugging() {
     simulate(async {
         let line = line!() + 1;
@@ -964,6 +1001,8 @@ fn the_report_lists_each_waiting_task_and_what_is_known_of_it() {
     let at = |below: u32| format!("{}:{}:", file!(), line + below);
     // The sleep of a second is done.
     assert_eq!(report.len(), 5, "{report:?}");
+    assert_says(&report[0], &["the future of block_on at"]);
+    assert_says(&report[1], &["spawned at"]);
     assert_says(&report[0], &["task 0,", &at(2), "its waker is kept"]);
     assert_says(
         &report[1],

@@ -7,11 +7,11 @@
 
 mod support;
 
-use demitasse::{Gather, gather, now, simulate, sleep, spawn, yield_now};
-use std::future::{Future, pending};
+use demitasse::{Gather, gather, instrument, now, simulate, sleep, spawn, yield_now};
+use std::future::{Future, pending, poll_fn};
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use support::{NANOSECOND, Probe, SECOND, caught, panic_of, poll_once};
 
@@ -128,6 +128,32 @@ fn thousands_come_and_go_and_nothing_is_left() {
         wait_together(10_000).await;
         gather_in_vain(10_000);
         assert_nothing_is_left().await;
+    });
+}
+
+#[test]
+fn a_task_leaves_no_slot_no_seat_and_no_label_behind() {
+    let _alone = alone();
+    const COUNT: usize = 100_000;
+    simulate(async {
+        let run = async || {
+            for _ in 0..COUNT {
+                // It wakes itself in its last poll, so its number is still on the queue.
+                let task = poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    Poll::Ready(())
+                });
+                spawn(instrument("a label", task)).await.unwrap();
+            }
+        };
+        run().await;
+        let before = resident_memory();
+        run().await;
+        if let (Some(before), Some(after)) = (before, resident_memory()) {
+            let more = after.saturating_sub(before);
+            // Each of the three has more than this.
+            assert!(more < 16 * COUNT, "{more} bytes were left behind");
+        }
     });
 }
 
