@@ -7,7 +7,7 @@
 //!
 //! A deadline is a number of nanoseconds. Write it in base 64: eleven digits hold every `u64`. Each
 //! digit is a *level*, and each level has 64 *slots*, like the marks of a clock face. The *hand*
-//! stands where time was when a timer last fired. A timer waits on the level of the **first digit
+//! stands where time was when a slot was last due. A timer waits on the level of the **first digit
 //! in which its deadline differs from the hand**, in the slot of that digit:
 //!
 //! ```text
@@ -63,7 +63,7 @@ const LEVELS: usize = 64usize.div_ceil(BITS as usize);
 pub struct TimerWheel<T> {
     /// The latest time that `advance` was told.
     now: u64,
-    /// The time from which the places are seen. It moves only when something is due, so that no
+    /// The time from which the places are seen. It moves only when a slot is due, so that no
     /// timer moves down a level for nothing.
     hand: u64,
     /// For each level, a bit for each slot that is not empty.
