@@ -1109,6 +1109,17 @@ fn i13_a_stuck_loop_says_so() {
 }
 
 #[test]
+fn i13_on_the_simulated_clock_rest_is_the_end_of_the_world() {
+    // This one has kept its waker, but nobody will ever call it.
+    let root = Probe::new();
+    let future = root.future();
+    let panicked = in_time(|| panic_of(|| simulate(future)));
+    assert!(panicked.message.starts_with("stuck:"), "{panicked:?}");
+    assert!(panicked.message.contains("its waker is kept"));
+    assert_eq!(root.counts(), "polls 1, wakes 0, drops 1");
+}
+
+#[test]
 fn i13_a_lost_waker_is_told_at_that_very_poll() {
     let recorder = Recorder::new();
     EventLoop::simulated()
