@@ -787,6 +787,20 @@ fn cpu_time() -> Duration {
     10 * MILLISECOND * ticks.sum::<u32>()
 }
 
+#[test]
+fn i9_a_wake_while_the_loop_runs_ends_no_later_park() {
+    simulate(async {
+        // The loop has parked, and said whom to wake meanwhile. That is over now.
+        sleep(SECOND).await;
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        thread::spawn(move || waker.wake()).join().unwrap();
+    });
+    // So nobody has unparked this thread, and it can rest.
+    let start = Instant::now();
+    thread::park_timeout(20 * MILLISECOND);
+    assert!(start.elapsed() >= 20 * MILLISECOND);
+}
+
 // I10: `gather` polls a child only if that child was woken, and never after it is done.
 
 #[test]
