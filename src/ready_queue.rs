@@ -29,7 +29,7 @@
 //! - **I3** a ticket whose child is gone stays marked for ever, so that late wakes do nothing;
 //! - **I9** whoever rests says first whom to wake, and looks again. See [`rest`](ReadyQueue::rest).
 //!
-//! Read next: `task.rs`, the loop's children.
+//! Read next: `event.rs`, what the loop tells those who watch.
 
 use crate::panics::drop_each;
 use std::cell::{Cell, RefCell};
