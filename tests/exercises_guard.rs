@@ -3,7 +3,8 @@
 //! - each exercise fails as it is given, in every test: on top of the library untouched, inside it
 //!   with the lines that its page gives to begin with. With its solution it passes, and the whole
 //!   suite is green;
-//! - each experiment compiles, and fails exactly the tests that its page names.
+//! - each experiment compiles, and of the tests of its promise it fails exactly those that its page
+//!   names.
 //!
 //! It guards our text, not your code, so it does not run by itself:
 //!
@@ -335,7 +336,8 @@ fn excerpts(page: &str, file: &str) -> Vec<String> {
 // ---- experiments ---------------------------------------------------------------------------
 
 struct Experiment {
-    /// The promise, and which of its experiments: `i02b`.
+    /// The number of the promise, and which of its experiments it is: 2 and `i02b`.
+    number: u32,
     name: String,
     text: String,
     fails: BTreeSet<String>,
@@ -359,7 +361,9 @@ fn experiments() -> Vec<Experiment> {
                 .collect();
             let name = format!("i{}{letter}", &page[..2]);
             assert!(!fails.is_empty(), "{page}: {name} names no test that fails");
+            let number = page[..2].parse();
             experiments.push(Experiment {
+                number: number.unwrap_or_else(|_| panic!("{page} begins with its number")),
                 name,
                 text: section.to_string(),
                 fails,
@@ -382,17 +386,15 @@ impl Experiment {
                 "it changes {changed} lines; 1 to 5 are an experiment"
             ));
         }
-        // The tests of the promises need the library alone.
-        for bin in ["src/main.rs", "src/demo", "src/view"] {
-            let bin = copy.path.join(bin);
-            let _ = if bin.is_dir() {
-                fs::remove_dir_all(bin)
-            } else {
-                fs::remove_file(bin)
-            };
-        }
         Changes::default().and(&self.text)?.write(copy)?;
-        let output = copy.test(&["--test", "promises"])?;
+        // The tests of the promises need the library alone.
+        fs::write(
+            copy.path.join("src/main.rs"),
+            "//! Nothing.\nfn main() {}\n",
+        )
+        .map_err(|error| error.to_string())?;
+        let promise = format!("i{}_", self.number);
+        let output = copy.test(&["--test", "promises", &promise])?;
         if !output.is_compiled {
             return Err(format!("it should compile:\n{}", output.text));
         }

@@ -503,6 +503,28 @@ fn i6_registration_counts_from_however_far_the_deadline_was_seen() {
     assert_eq!(log.take(), (0..12).collect::<Vec<_>>());
 }
 
+#[test]
+fn i6_registration_counts_also_where_slots_of_the_table_are_used_again() {
+    simulate(async {
+        let log = Log::new();
+        // Slots that became free last are used first: the later sleep has the lower slot.
+        let mut free = [(); 2].map(|()| sleep(SECOND));
+        for sleep in &mut free {
+            assert!(poll_once(sleep, Waker::noop()).is_pending());
+        }
+        free.into_iter().for_each(drop);
+        let sleepers = ["first", "second"].map(|word| {
+            let log = log.clone();
+            async move {
+                sleep(SECOND).await;
+                log.push(word);
+            }
+        });
+        gather(sleepers).await;
+        assert_eq!(log.take(), ["first", "second"]);
+    });
+}
+
 // I7: a dropped sleep leaves nothing behind in the wheel.
 
 /// Makes sleeps of every length up to a year, polls each once, and drops it.
