@@ -1,6 +1,6 @@
 //! The book: the pages of `docs/`, each as a module. Begin with [`ch00_the_way_in`].
 //!
-//! The exercises and their solutions are in the repository only.
+//! The exercises, their solutions and the experiments are in the repository only.
 
 // Only rustdoc sees this file: `cargo doc` shows the pages, and `cargo test` runs their programs.
 //
@@ -42,6 +42,7 @@ macro_rules! labels {
             "[from-asyncio]: crate::guide::from_asyncio\n",
             "[performance]: crate::guide::performance\n",
             "[exercises]: crate::guide\n",
+            "[experiments]: crate::guide\n",
             "[solutions]: crate::guide\n",
         )
     };
