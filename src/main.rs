@@ -12,7 +12,7 @@ mod demo;
 mod view;
 
 use demo::args::{self, Args, Command, Request};
-use demo::{Run, compare, console, forgotten, rows};
+use demo::{Run, compare, console, exercises, forgotten, rows};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => console::print(args::USAGE),
         Ok(Request::Version) => console::print(concat!("demitasse ", env!("CARGO_PKG_VERSION"))),
+        Ok(Request::Exercises(number)) => return exercises::run(number),
         Ok(Request::Run(args)) => return run(&args),
         Err(sentence) => {
             console::complain(&format!("{sentence}\n\n{}", args::USAGE));

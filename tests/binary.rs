@@ -130,7 +130,15 @@ fn ascii_is_ascii() {
 #[test]
 fn help_and_version() {
     let help = printed(&["--help"]);
-    for word in ["Usage:", "sync", "async", "compare", "rows", "forgotten"] {
+    for word in [
+        "Usage:",
+        "sync",
+        "async",
+        "compare",
+        "rows",
+        "forgotten",
+        "exercises",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     for word in ["--delay", "--tasks", "--steps", "--svg", "--trace"] {
@@ -158,6 +166,18 @@ fn a_wrong_argument_gets_one_sentence() {
     assert_refused(&["--brew"], "there is no option `--brew`");
     assert_refused(&[""], "there is no command ``");
     assert_refused(&["sync", "async"], "only one command can be given");
+    assert_refused(
+        &["--steps", "exercises"],
+        "`exercises` must be the first word",
+    );
+    assert_refused(
+        &["exercises", "5", "6"],
+        "`exercises` takes one number at most",
+    );
+    for number in ["five", "-1", "", "ex05"] {
+        let sentence = format!("`{number}` is no number of an exercise: write it as 05");
+        assert_refused(&["exercises", number], &sentence);
+    }
     assert_refused(&["--virtual=yes"], "`--virtual` takes no value");
     assert_refused(&["--delay"], "`--delay` needs a value");
     assert_refused(&["--tasks"], "`--tasks` needs a value");
@@ -198,6 +218,85 @@ fn delays_in_all_units() {
     for delay in ["1h", "60m", "1.5s", "250ms", "20us", "7ns", ".5s", "0s"] {
         printed(&["--virtual", "--delay", delay]);
     }
+}
+
+/// A project with three exercises, and a cargo that judges them: the first is solved, the second
+/// fails, the third does not compile.
+#[cfg(unix)]
+fn exercises(args: &[&str]) -> std::process::Output {
+    use std::os::unix::fs::PermissionsExt;
+    let name = format!("demitasse-{}-{}", std::process::id(), args.join("-"));
+    let project = std::env::temp_dir().join(name);
+    let pages = project.join("docs/exercises");
+    std::fs::create_dir_all(&pages).expect("a folder");
+    for page in ["02-two", "01-one", "03-three", "README"] {
+        let text = format!("# 0 · The page {page}\n\ntext\n\n## Hints\n");
+        std::fs::write(pages.join(format!("{page}.md")), text).expect("a page");
+    }
+    let cargo = project.join("cargo");
+    let judge = "#!/bin/sh\n[ \"$1 $2\" = 'test --test' ] || exit 9\ncase $3 in\n\
+        ex01) exit 0 ;;\n\
+        ex02) echo 'test step3_c ... FAILED'; echo 'test step1_a ... ok'; echo 'test step2_b ... FAILED'; exit 101 ;;\n\
+        *) echo 'error[E0425]: cannot find `it`' >&2; exit 101 ;;\nesac\n";
+    std::fs::write(&cargo, judge).expect("a script");
+    std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let mut command = demitasse(args);
+    command.env("CARGO", &cargo);
+    command.env("CARGO_MANIFEST_DIR", &project);
+    let output = command.output().expect("the binary runs");
+    std::fs::remove_dir_all(&project).expect("the folder can go");
+    output
+}
+
+#[cfg(unix)]
+#[test]
+fn exercises_are_listed_with_a_tick_and_the_next_one_is_named() {
+    let output = exercises(&["exercises"]);
+    let text = "\
+[x] 01 The page 01-one
+[ ] 02 The page 02-two
+[ ] 03 The page 03-three
+
+Next is 02: the first step that fails is `step2_b`.
+Its page is docs/exercises/02-two.md, and its hints begin in line 5.
+Run it with `demitasse exercises 02` or `cargo test --test ex02`.
+";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+    assert!(output.status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn one_exercise_is_run_and_its_result_is_that_of_the_program() {
+    assert_eq!(exercises(&["exercises", "01"]).status.code(), Some(0));
+    let output = exercises(&["exercises", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("step2_b ... FAILED"), "{text}");
+}
+
+#[test]
+fn exercises_that_are_not_there_get_one_sentence() {
+    let said = |command: &mut std::process::Command| {
+        let output = command.output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let sentence = said(&mut demitasse(&["exercises", "99"]));
+    assert_eq!(sentence, "demitasse: there is no exercise 99\n");
+    let nowhere = std::env::temp_dir().join("demitasse-no-such-folder");
+    let sentence = said(demitasse(&["exercises"]).env("CARGO_MANIFEST_DIR", nowhere));
+    assert!(
+        sentence.starts_with("demitasse: cannot read "),
+        "{sentence}"
+    );
+    assert_eq!(sentence.lines().count(), 1);
+    let sentence = said(demitasse(&["exercises", "01"]).env("CARGO", "/no/cargo"));
+    assert!(
+        sentence.starts_with("demitasse: cannot run cargo: "),
+        "{sentence}"
+    );
 }
 
 #[cfg(unix)]

@@ -25,6 +25,7 @@ Commands:
   async            only the event loop
   rows             five ways to write the same two fetches
   forgotten        a future that keeps no waker, and what the loop says of it
+  exercises [NN]   which exercises are solved; or runs one of them
 
 Options:
   --delay TIME     how long a fetch waits, as 3s, 1.5s or 250ms (default: 3s)
@@ -48,6 +49,8 @@ pub enum Request {
     Help,
     /// `--version`
     Version,
+    /// `exercises`, maybe with the number of one.
+    Exercises(Option<u8>),
     /// Anything else.
     Run(Args),
 }
@@ -122,7 +125,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
         ascii: false,
     };
     let mut named = None;
-    let mut words = words.into_iter();
+    let mut words = words.into_iter().peekable();
+    if words.next_if(|word| word == "exercises").is_some() {
+        return exercises(words);
+    }
     while let Some(word) = words.next() {
         let word = word.to_string_lossy();
         if word == "--help" || word == "-h" {
@@ -139,6 +145,22 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
     Ok(Request::Run(args))
 }
 
+/// Reads what stands behind `exercises`.
+fn exercises(mut words: impl Iterator<Item = OsString>) -> Result<Request, String> {
+    let Some(word) = words.next() else {
+        return Ok(Request::Exercises(None));
+    };
+    let word = word.to_string_lossy();
+    match (word.parse(), words.next()) {
+        _ if word == "--help" || word == "-h" => Ok(Request::Help),
+        (Ok(number), None) => Ok(Request::Exercises(Some(number))),
+        (Ok(_), Some(_)) => Err("`exercises` takes one number at most".to_string()),
+        (Err(_), _) => Err(format!(
+            "`{word}` is no number of an exercise: write it as 05"
+        )),
+    }
+}
+
 fn command(word: &str) -> Result<Command, String> {
     match word {
         "compare" => Ok(Command::Compare),
@@ -146,6 +168,7 @@ fn command(word: &str) -> Result<Command, String> {
         "async" => Ok(Command::Async),
         "rows" => Ok(Command::Rows),
         "forgotten" => Ok(Command::Forgotten),
+        "exercises" => Err("`exercises` must be the first word".to_string()),
         _ => Err(format!("there is no command `{word}`")),
     }
 }
