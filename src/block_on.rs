@@ -25,7 +25,7 @@ use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
 /// An event loop, about to run a future: [`block_on`] and [`simulate`] with more to choose.
@@ -106,19 +106,26 @@ impl EventLoop {
 
         let unpark = Waker::from(Arc::new(Unpark(thread::current())));
         let mut root = pin!(None);
-        let output = catch(|| {
+        let mut output = None;
+        let ran = catch(|| {
             root.set(Some(future.into_future()));
-            core.run(root.as_mut().as_pin_mut().expect("set above"), &unpark)
+            let mut poll = |cx: &mut Context<'_>| {
+                let root = root.as_mut().as_pin_mut().expect("set above");
+                root.poll(cx).map(|done| output = Some(done))
+            };
+            core.run(&mut poll, &unpark);
         });
         // Not dropped by the panic, for its destructor may panic too.
-        let output = first(output, catch(|| root.set(None)));
-        let closed = core.close();
+        let ran = first(ran, catch(|| root.set(None)));
+        let ran = first(ran, core.close());
         drop(home);
         drop(entered);
-        let output = first(output, closed);
-        match first(output, core.teller.close()) {
-            Ok(output) => output,
-            Err(panic) => resume_unwind(panic),
+        match first(ran, core.teller.close()) {
+            Ok(()) => output.expect("the loop runs until the root future is done"),
+            Err(panic) => {
+                drop_quietly(output);
+                resume_unwind(panic)
+            }
         }
     }
 }
@@ -223,11 +230,11 @@ impl Core {
     fn drop_tasks(&self) -> Result<(), Panic> {
         let mut result = Ok(());
         let mut left = self.tasks_left();
-        let mut patience = PATIENCE * left.len();
+        let mut spawns_left = SPAWNS_FOR_EACH * left.len();
         // Destructors may spawn: until there is nothing left to drop.
         while !left.is_empty() {
-            let is_endless = patience < left.len();
-            patience = patience.saturating_sub(left.len());
+            let is_endless = spawns_left < left.len();
+            spawns_left = spawns_left.saturating_sub(left.len());
             if is_endless {
                 result = first(result, catch(|| panic!("{ENDLESS}")));
             }
@@ -259,7 +266,7 @@ impl Core {
 }
 
 /// How many tasks the destructors may spawn for each that is dropped at the end of a loop.
-const PATIENCE: usize = 1_000;
+const SPAWNS_FOR_EACH: usize = 1_000;
 
 const ENDLESS: &str = "the destructors of the tasks that were left at the loop's end spawn new tasks \
                        without end: the last ones were not dropped";

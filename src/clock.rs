@@ -13,8 +13,8 @@
 //! wheel works on digits. `Instant` is what users see. A moment that does not fit counts as
 //! "never".
 //!
-//! What always holds: the clock never goes back, and `park` returns at or before the moment that
-//! was asked for plus what the operating system adds.
+//! What always holds: the clock never goes back. `park` may return early, and is late by no more
+//! than the operating system makes it.
 //!
 //! Read next: `panics.rs`, a few lines on an unpleasant matter.
 
@@ -75,13 +75,13 @@ impl Clock {
 
     /// Waits until `until` (nanoseconds since the loop began; `None`: for ever), or until somebody
     /// unparks this thread. May return early for no reason, as [`thread::park`] may.
-    pub(crate) fn park(&self, now: u64, until: Option<u64>) {
+    pub(crate) fn park(&self, until: Option<u64>) {
         match (&self.simulated, until) {
             (Some(elapsed), Some(until)) => {
                 elapsed.set(elapsed.get().max(Duration::from_nanos(until)))
             }
             (None, Some(until)) => {
-                thread::park_timeout(Duration::from_nanos(until.saturating_sub(now)))
+                thread::park_timeout(Duration::from_nanos(until).saturating_sub(self.elapsed()))
             }
             (_, None) => thread::park(),
         }

@@ -25,8 +25,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskId(pub(crate) u64);
 
-/// The root future's.
-pub(crate) const ROOT: TaskId = TaskId(0);
+impl TaskId {
+    /// The root future's.
+    pub(crate) const ROOT: TaskId = TaskId(0);
+}
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,7 +177,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WokenBy {
-    /// This task, during its poll. Maybe the task itself.
+    /// The task that was being polled. It may be the woken one itself.
     Task(TaskId),
     /// A timer that was due.
     Timer,

@@ -9,7 +9,7 @@
 //!                │             │   └──4──▶ READY       4 it woke itself during the poll
 //!                └──6── WAITING ◀──5──                 5 Pending: its waker is with a timer, a task, a thread ...
 //!                          └──7──▶ STUCK               6 Ticket::wake: its number goes on the queue, once
-//!                                                      7 Core::rest: nobody kept the waker
+//!                                                      7 nobody kept the waker: Core::poll says so at once
 //! ```
 //!
 //! Why in turns, and not one long queue? A task that wakes itself goes to the *next* turn, and
@@ -26,18 +26,16 @@
 
 use crate::clock::Clock;
 use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy};
-use crate::panics::{catch, drop_quietly};
+use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
 use crate::task::{Child, JoinError, Tasks};
 use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -63,15 +61,19 @@ pub(crate) fn current() -> Option<Rc<Core>> {
     CURRENT.with_borrow(|current| current.as_ref().map(Rc::clone))
 }
 
+/// Polls the root future. Its output stays in `block_on`.
+pub(crate) type Root<'a> = dyn FnMut(&mut Context<'_>) -> Poll<()> + 'a;
+
 /// All that a running loop consists of.
 pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) timers: RefCell<TimerWheel<Waker>>,
     pub(crate) tasks: Rc<Tasks>,
     pub(crate) ready: ReadyQueue<Child>,
-    /// The task that is being polled, and the sleep that was found pending in this poll.
+    /// The task that is being polled.
     running: Cell<Option<u32>>,
-    pub(crate) pending: Cell<Option<&'static Location<'static>>>,
+    /// Where the sleep was made that was found pending in this poll.
+    pub(crate) waits_for: Cell<Option<&'static Location<'static>>>,
     is_firing: Cell<bool>,
     /// The time when this turn last looked at the clock, if it did.
     seen: Cell<Option<u64>>,
@@ -91,7 +93,7 @@ impl Core {
             tasks: Rc::default(),
             ready: ReadyQueue::new(on_wake),
             running: Cell::default(),
-            pending: Cell::default(),
+            waits_for: Cell::default(),
             is_firing: Cell::default(),
             seen: Cell::default(),
             teller: Teller::new(observer),
@@ -102,107 +104,85 @@ impl Core {
 
     /// The event loop: polls the ready batch, fires the timers that are due, parks. Until the root
     /// future is done.
-    pub(crate) fn run<F: Future>(&self, mut root: Pin<&mut F>, unpark: &Waker) -> F::Output {
+    pub(crate) fn run(&self, root: &mut Root<'_>, unpark: &Waker) {
         let mut batch = Vec::new();
         let mut due = Vec::new();
         loop {
             self.ready.take_batch(&mut batch);
             self.tell(|| EventKind::TurnStarted { ready: batch.len() });
             while let Some(number) = batch.pop() {
-                if number != ROOT {
-                    self.poll_task(number);
-                } else if let Poll::Ready(output) = self.poll_root(root.as_mut()) {
-                    return output;
+                if self.poll(number, root) {
+                    return;
                 }
                 self.pass_on_panic();
             }
-            let now = self.fire_due_timers(&mut due);
+            self.fire_due_timers(&mut due);
             self.pass_on_panic();
             if !self.ready.has_ready() {
-                self.park(now, unpark);
+                self.park(unpark);
             }
         }
     }
 
-    fn poll_root<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
-        let Some((child, waker)) = self.start_poll(ROOT) else {
-            return Poll::Pending;
-        };
-        match catch(|| root.poll(&mut Context::from_waker(&waker))) {
-            Ok(Poll::Pending) => {
-                self.wait(ROOT, child, waker);
-                Poll::Pending
-            }
-            Ok(ready) => {
-                self.tell_ended(ROOT, Outcome::Ready);
-                self.ready.leave(ROOT, Some(waker));
-                ready
-            }
-            Err(panic) => {
-                self.tell_ended(ROOT, Outcome::Panicked);
-                self.ready.leave(ROOT, Some(waker));
-                resume_unwind(panic)
-            }
-        }
-    }
-
-    fn poll_task(&self, number: u32) {
-        let Some((mut child, waker)) = self.start_poll(number) else {
+    /// Polls one task. Whether it was the root, and is done.
+    fn poll(&self, number: u32, root: &mut Root<'_>) -> bool {
+        let Some((mut child, waker)) = self.ready.take(number) else {
             // It woke itself in its last poll, so its number was still on the queue.
-            if self.ready.leave(number, None) {
-                self.tasks.leave_seat(number);
-            }
-            return;
+            self.ready.leave(number, None);
+            self.tasks.leave_queue(number);
+            return false;
         };
-        let panicked = |panic| JoinError::panicked(self.tasks.id(number), panic);
-        match catch(|| child.job.as_mut().poll(&mut Context::from_waker(&waker))) {
-            Ok(Poll::Pending) => self.wait(number, child, waker),
-            Ok(Poll::Ready(output)) => {
-                self.tell_ended(number, Outcome::Ready);
-                let outcome = match catch(|| drop(child)) {
-                    Ok(()) => Ok(output),
-                    Err(panic) => {
-                        drop_quietly(output);
-                        Err(panicked(panic))
-                    }
-                };
-                self.finish(number, waker, outcome);
-            }
-            Err(panic) => {
-                self.tell_ended(number, Outcome::Panicked);
-                drop_quietly(child);
-                self.finish(number, waker, Err(panicked(panic)));
-            }
-        }
-    }
-
-    /// Inlined, as all that runs in every poll and hands the child over by value: as a call it is
-    /// copied through memory once more, and a yield takes 1.8 times as long.
-    #[inline]
-    fn start_poll(&self, number: u32) -> Option<(Child, Waker)> {
-        let child = self.ready.take(number)?;
         self.running.set(Some(number));
-        self.pending.set(None);
+        self.waits_for.set(None);
         self.tell(|| EventKind::PollStarted {
             task: self.tasks.id(number),
         });
-        Some(child)
-    }
-
-    /// The poll answered `Pending`.
-    #[inline]
-    fn wait(&self, number: u32, mut child: Child, waker: Waker) {
-        child.pending = self.pending.get();
-        let is_lost = self.ready.put_back(number, child, waker);
-        self.tell_ended(number, Outcome::Pending);
-        if is_lost {
-            self.tell(|| EventKind::WakerLost {
-                task: self.tasks.id(number),
-            });
+        let cx = &mut Context::from_waker(&waker);
+        let polled = catch(|| match number {
+            ROOT => root(cx).map(|()| Box::new(()) as Box<dyn Any>),
+            _ => child.job.as_mut().poll(cx),
+        });
+        match polled {
+            Ok(Poll::Pending) => {
+                child.waits_for = self.waits_for.get();
+                let is_lost = self.ready.put_back(number, child, waker);
+                self.tell_ended(number, Outcome::Pending);
+                if is_lost {
+                    self.tell(|| EventKind::WakerLost {
+                        task: self.tasks.id(number),
+                    });
+                }
+                false
+            }
+            Ok(Poll::Ready(output)) => self.end(number, child, waker, Ok(output)),
+            Err(panic) => self.end(number, child, waker, Err(panic)),
         }
     }
 
-    #[inline]
+    /// The last poll of a task: it is `Ready`, or has panicked.
+    fn end(
+        &self,
+        number: u32,
+        child: Child,
+        waker: Waker,
+        last: Result<Box<dyn Any>, Panic>,
+    ) -> bool {
+        let outcome = match last {
+            Ok(_) => Outcome::Ready,
+            Err(_) => Outcome::Panicked,
+        };
+        self.tell_ended(number, outcome);
+        if number == ROOT {
+            self.ready.leave(ROOT, Some(waker));
+            return last.map_or_else(|panic| resume_unwind(panic), |_| true);
+        }
+        // Its destructor may panic. The first panic counts.
+        let last = first(last, catch(|| drop(child)));
+        let outcome = last.map_err(|panic| JoinError::panicked(self.tasks.id(number), panic));
+        self.finish(number, waker, outcome);
+        false
+    }
+
     fn tell_ended(&self, number: u32, outcome: Outcome) {
         self.tell(|| EventKind::PollEnded {
             task: self.tasks.id(number),
@@ -217,21 +197,21 @@ impl Core {
         waker: Waker,
         outcome: Result<Box<dyn Any>, JoinError>,
     ) {
-        let has_seat = !self.ready.leave(number, Some(waker));
+        let is_queued = self.ready.leave(number, Some(waker));
         // The output of a detached task is dropped here. If its destructor panics, there is nobody
         // to tell.
-        match catch(|| self.tasks.finish(number, outcome, has_seat)) {
+        match catch(|| self.tasks.finish(number, outcome, is_queued)) {
             Ok(Some(waiter)) => waiter.wake(),
             Ok(None) => {}
             Err(panic) => drop_quietly(panic),
         }
     }
 
-    /// Wakes whoever sleeps no longer. Gives the time, if it had to look at the clock.
-    fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) -> u64 {
+    /// Wakes whoever sleeps no longer.
+    fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) {
         let seen = self.seen.take();
         let Some(next) = self.timers.borrow().next_deadline() else {
-            return 0;
+            return;
         };
         // A sleep that began in this turn has looked at the clock. That is recent enough, unless
         // the thread is about to park: looking costs more than all the rest of a turn.
@@ -252,11 +232,10 @@ impl Core {
             }
             self.is_firing.set(false);
         }
-        now
     }
 
     /// Nothing is ready: waits until the next deadline, or for a wake from elsewhere (I9).
-    fn park(&self, now: u64, unpark: &Waker) {
+    fn park(&self, unpark: &Waker) {
         let Some(until) = self.timers.borrow().next_deadline() else {
             return self.rest(unpark);
         };
@@ -266,14 +245,15 @@ impl Core {
             self.tell(|| EventKind::Parked {
                 until: Some(Duration::from_nanos(until)),
             });
-            self.clock.park(now, Some(until));
+            self.clock.park(Some(until));
             // Or the next wake from elsewhere leaves its token, and a later park ends at once.
             self.ready.forget_consumer();
             self.tell(|| EventKind::Unparked);
         }
     }
 
-    /// No timer either: only another thread can end this. If none can, says so (I13).
+    /// No timer either: only another thread can end this, and the simulated clock waits for none. If
+    /// nobody can end it, says so (I13).
     fn rest(&self, unpark: &Waker) {
         if !self.ready.rest(unpark) {
             return;
@@ -288,6 +268,7 @@ impl Core {
                 thread::park();
             }
         }
+        // In that second the last waker may have been dropped.
         if !self.ready.has_ready() && is_stuck() {
             panic!("{}", stuck::report(&self.tasks, &self.ready));
         }
@@ -314,7 +295,7 @@ impl Core {
         number
     }
 
-    /// The time, in nanoseconds since the loop began.
+    /// The time, in nanoseconds since the loop began. It will do for the rest of this turn.
     pub(crate) fn look_at_clock(&self) -> u64 {
         let now = self.clock.elapsed_nanos();
         self.seen.set(Some(now));
@@ -356,7 +337,7 @@ fn tell_woken(number: u32) {
         let task = core.tasks.id(number);
         let by = match core.running.get() {
             _ if core.ready.is_collecting() => WokenBy::Outside,
-            Some(waker) => WokenBy::Task(core.tasks.id(waker)),
+            Some(polled) => WokenBy::Task(core.tasks.id(polled)),
             None if core.is_firing.get() => WokenBy::Timer,
             None => WokenBy::Outside,
         };

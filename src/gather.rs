@@ -95,6 +95,7 @@ impl<F: Future> Future for Gather<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        // Taken back at the end, so that a panic leaves it over.
         assert!(
             !mem::replace(&mut this.is_over, true),
             "this gather has ended already, with its result or with a panic: do not poll it again"

@@ -22,7 +22,7 @@ use std::thread;
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// How many panics in a row may come of dropping one value. What is then left is forgotten.
-const PATIENCE: usize = 8;
+const MOST_PAYLOADS: usize = 8;
 
 /// Runs code that may panic.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
@@ -32,7 +32,7 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
 /// Drops a value whose destructor may panic, when there is nobody left to tell.
 pub(crate) fn drop_quietly<T>(value: T) {
     let mut panic = catch(|| drop(value)).err();
-    for _ in 0..PATIENCE {
+    for _ in 0..MOST_PAYLOADS {
         let Some(payload) = panic else { return };
         panic = catch(|| drop(payload)).err();
     }
@@ -40,7 +40,9 @@ pub(crate) fn drop_quietly<T>(value: T) {
     mem::forget(panic);
 }
 
-/// The first panic of the two; the other things are dropped.
+/// The first panic of the two; the other things are dropped. (Inlined, because every task that ends
+/// comes by here.)
+#[inline]
 pub(crate) fn first<T>(result: Result<T, Panic>, next: Result<(), Panic>) -> Result<T, Panic> {
     match (result, next) {
         (result, Ok(())) => result,

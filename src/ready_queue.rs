@@ -235,13 +235,13 @@ impl<C> ReadyQueue<C> {
     }
 
     /// The child is done, and another may come to sit here: no late wake for the one may reach the
-    /// other (I3). False: its number is still on the chain, so the seat is not free before it is
-    /// taken off.
+    /// other (I3). Whether its number is still on the chain: then the seat is not free before it
+    /// is taken off.
     pub(crate) fn leave(&self, number: u32, waker: Option<Waker>) -> bool {
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.waker = waker.or(seat.waker.take());
         if seat.ticket.is_queued() {
-            return false;
+            return true;
         }
         if seat.is_waker_kept() || seat.ticket.posted.load(Ordering::Relaxed) {
             let old = mem::replace(&mut seat.ticket, Ticket::new(number, &self.shared));
@@ -252,7 +252,7 @@ impl<C> ReadyQueue<C> {
             }
             old.next.store(END, Ordering::Relaxed);
         }
-        true
+        false
     }
 
     /// Whether anything is ready.

@@ -153,7 +153,7 @@ enum State {
     At(Instant),
     /// Its timer is on the wheel of this loop, due at so many nanoseconds on its clock.
     Set {
-        home: Rc<Core>,
+        owner: Rc<Core>,
         timer: TimerKey,
         deadline: u64,
     },
@@ -170,11 +170,11 @@ impl Future for Sleep {
         let Some(core) = current() else {
             panic!("sleep {OUTSIDE}")
         };
-        if let State::Set { home, timer, .. } = &self.state
-            && Rc::ptr_eq(home, &core)
+        if let State::Set { owner, timer, .. } = &self.state
+            && Rc::ptr_eq(owner, &core)
         {
             if core.refresh_timer(*timer, cx.waker()) {
-                core.pending.set(Some(self.made_at));
+                core.waits_for.set(Some(self.made_at));
                 return Poll::Pending;
             }
             // The timer is gone from the wheel because it has fired.
@@ -188,18 +188,20 @@ impl Future for Sleep {
             State::After(nanos) => now.checked_add(*nanos),
             State::At(moment) => core.clock.nanos(*moment),
             // It went on in another loop, whose clock counts from another moment.
-            State::Set { home, deadline, .. } => core.clock.nanos(home.clock.moment(*deadline)),
+            State::Set {
+                owner, deadline, ..
+            } => core.clock.nanos(owner.clock.moment(*deadline)),
         };
         if deadline.is_some_and(|deadline| deadline <= now) {
             self.state = State::Done;
             return Poll::Ready(());
         }
-        core.pending.set(Some(self.made_at));
+        core.waits_for.set(Some(self.made_at));
         // What is never due is no timer, and keeps no waker.
         if let Some(deadline) = deadline {
             let timer = core.set_timer(deadline, cx.waker(), self.made_at);
             self.state = State::Set {
-                home: core,
+                owner: core,
                 timer,
                 deadline,
             };
@@ -210,8 +212,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let State::Set { home, timer, .. } = &self.state {
-            home.cancel_timer(*timer);
+        if let State::Set { owner, timer, .. } = &self.state {
+            owner.cancel_timer(*timer);
         }
     }
 }
@@ -283,7 +285,7 @@ impl Core {
             duration,
         });
         self.clock.block_for(duration);
-        // What has come due meanwhile fires at the end of this turn.
+        // So that what has come due meanwhile fires at the end of this turn.
         self.look_at_clock();
         self.tell(|| EventKind::BlockEnded {
             task: self.running(),

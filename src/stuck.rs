@@ -7,7 +7,7 @@
 //!
 //! Read next: `event_loop.rs`, which asks for this report when it has nothing left to wait for.
 
-use crate::event::ROOT;
+use crate::event::TaskId;
 use crate::ready_queue::ReadyQueue;
 use crate::task::{Child, Tasks};
 use std::fmt::Write;
@@ -35,17 +35,17 @@ pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
             .map(|label| format!(" \"{label}\""))
             .unwrap_or_default();
         let spawned = match task {
-            ROOT => "the future of block_on at",
+            TaskId::ROOT => "the future of block_on at",
             _ => "spawned at",
         };
         let at = tasks.table.borrow()[number].spawned_at;
-        let pending = match child.pending {
+        let pending = match child.waits_for {
             Some(made_at) => format!("waits for the sleep made at {made_at}"),
             None => "what it waits for is not known".to_string(),
         };
         let waker = match ready.is_lost(number) {
             true => "kept no waker, so nothing can ever poll it again",
-            false => "its waker is kept somewhere, but has not been called",
+            false => "its waker is kept somewhere, but no wake has come",
         };
         let _ = write!(
             report,

@@ -17,9 +17,9 @@
 //! - nothing that a user wrote runs while the table is borrowed: not a poll, not a destructor, not
 //!   a waker.
 //!
-//! Read next: `event_loop.rs`, which polls them.
+//! Read next: `stuck.rs`, and then `event_loop.rs`, which polls them.
 
-use crate::event::{ROOT, TaskId};
+use crate::event::TaskId;
 use crate::panics::drop_each;
 use crate::slab::Slab;
 use std::any::Any;
@@ -52,15 +52,15 @@ where
 /// What sits in a seat of the loop's ready queue.
 pub(crate) struct Child {
     pub(crate) job: Pin<Box<dyn Job>>,
-    /// The sleep that was pending in the last poll.
-    pub(crate) pending: Option<&'static Location<'static>>,
+    /// Where the sleep was made that was pending in the last poll.
+    pub(crate) waits_for: Option<&'static Location<'static>>,
 }
 
 impl Child {
     pub(crate) fn new(future: impl Future + 'static) -> Self {
         Child {
             job: Box::pin(future),
-            pending: None,
+            waits_for: None,
         }
     }
 }
@@ -81,10 +81,10 @@ enum Stage {
     /// Done, and the handle has not asked yet.
     Done {
         outcome: Box<dyn Any>,
-        has_seat: bool,
+        is_queued: bool,
     },
     /// Done, and nobody will ask.
-    Taken { has_seat: bool },
+    Taken { is_queued: bool },
 }
 
 impl Stage {
@@ -112,66 +112,69 @@ impl Tasks {
     }
 
     /// The name of the task with this number.
-    pub(crate) fn id(&self, index: u32) -> TaskId {
+    pub(crate) fn id(&self, number: u32) -> TaskId {
         self.table
             .borrow()
-            .key_at(index)
-            .map_or(ROOT, |key| TaskId(key.serial))
+            .key_at(number)
+            .map_or(TaskId::ROOT, |key| TaskId(key.serial))
     }
 
     /// The task is done: keeps what came of it for the handle, or drops it where there is none.
-    /// `has_seat`: its number is still on the ready queue. Gives who is to be woken.
+    /// `is_queued`: its number is still on the ready queue. Gives who is to be woken.
     pub(crate) fn finish(
         &self,
-        index: u32,
+        number: u32,
         outcome: Result<Box<dyn Any>, JoinError>,
-        has_seat: bool,
+        is_queued: bool,
     ) -> Option<Waker> {
         if !self.labels.borrow().is_empty() {
-            self.labels.borrow_mut().remove(&self.id(index));
+            self.labels.borrow_mut().remove(&self.id(number));
         }
         let outcome = outcome.unwrap_or_else(|error| Box::new(Failed(error)));
         let mut table = self.table.borrow_mut();
-        let stage = &mut table[index].stage;
+        let stage = &mut table[number].stage;
         if let Stage::Running(waiter) = stage {
             let waiter = waiter.take();
-            *stage = Stage::Done { outcome, has_seat };
+            *stage = Stage::Done { outcome, is_queued };
             return waiter;
         }
-        *stage = Stage::Taken { has_seat };
-        free(&mut table, index);
+        *stage = Stage::Taken { is_queued };
+        free(&mut table, number);
         drop(table);
         drop(outcome);
         None
     }
 
     /// The handle is gone. Gives the stage in which it left the task.
-    fn let_go(&self, index: u32) -> Stage {
+    fn let_go(&self, number: u32) -> Stage {
         let mut table = self.table.borrow_mut();
-        let stage = &mut table[index].stage;
+        let stage = &mut table[number].stage;
         let next = match *stage {
             Stage::Running(_) | Stage::Detached => Stage::Detached,
-            Stage::Done { has_seat, .. } | Stage::Taken { has_seat } => Stage::Taken { has_seat },
+            Stage::Done { is_queued, .. } | Stage::Taken { is_queued } => {
+                Stage::Taken { is_queued }
+            }
         };
         let old = mem::replace(stage, next);
-        free(&mut table, index);
+        free(&mut table, number);
         old
     }
 
     /// The number of a task that is done has come off the ready queue.
-    pub(crate) fn leave_seat(&self, index: u32) {
+    pub(crate) fn leave_queue(&self, number: u32) {
         let mut table = self.table.borrow_mut();
-        if let Stage::Done { has_seat, .. } | Stage::Taken { has_seat } = &mut table[index].stage {
-            *has_seat = false;
+        if let Stage::Done { is_queued, .. } | Stage::Taken { is_queued } = &mut table[number].stage
+        {
+            *is_queued = false;
         }
-        free(&mut table, index);
+        free(&mut table, number);
     }
 }
 
 /// Frees the slot if all three have let go.
-fn free(table: &mut Slab<Task>, index: u32) {
-    if let Stage::Taken { has_seat: false } = table[index].stage {
-        table.remove_at(index);
+fn free(table: &mut Slab<Task>, number: u32) {
+    if let Stage::Taken { is_queued: false } = table[number].stage {
+        table.remove_at(number);
     }
 }
 
@@ -200,7 +203,7 @@ fn free(table: &mut Slab<Task>, index: u32) {
 #[must_use = "a task goes on when its handle is dropped; say `drop(handle)` to detach it"]
 pub struct JoinHandle<T> {
     tasks: Rc<Tasks>,
-    index: u32,
+    number: u32,
     is_done: bool,
     /// Opens the box. Made by `spawn`, which knows that `T` is `'static`, as `downcast` needs it to
     /// be.
@@ -218,13 +221,13 @@ fn open<T: 'static>(outcome: Box<dyn Any>) -> Result<T, JoinError> {
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(tasks: &Rc<Tasks>, index: u32) -> Self
+    pub(crate) fn new(tasks: &Rc<Tasks>, number: u32) -> Self
     where
         T: 'static,
     {
         JoinHandle {
             tasks: Rc::clone(tasks),
-            index,
+            number,
             is_done: false,
             open: open::<T>,
         }
@@ -232,7 +235,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended: with an output, with a panic, or with its loop.
     pub fn is_finished(&self) -> bool {
-        self.is_done || self.tasks.table.borrow()[self.index].stage.is_done()
+        self.is_done || self.tasks.table.borrow()[self.number].stage.is_done()
     }
 }
 
@@ -248,12 +251,12 @@ impl<T> Future for JoinHandle<T> {
             // I4: the latest waker counts. To clone or drop one may run code that we do not know:
             // not while we borrow.
             let stage = Stage::Running(Some(cx.waker().clone()));
-            let old = mem::replace(&mut self.tasks.table.borrow_mut()[self.index].stage, stage);
+            let old = mem::replace(&mut self.tasks.table.borrow_mut()[self.number].stage, stage);
             drop(old);
             return Poll::Pending;
         }
         self.is_done = true;
-        match self.tasks.let_go(self.index) {
+        match self.tasks.let_go(self.number) {
             Stage::Done { outcome, .. } => Poll::Ready((self.open)(outcome)),
             _ => unreachable!("`is_finished` said so"),
         }
@@ -265,7 +268,7 @@ impl<T> Drop for JoinHandle<T> {
         if !self.is_done {
             // What the task leaves behind may run code that we do not know when it is dropped.
             // Where a panic drops the handle, a second one would end the process.
-            drop_each([self.tasks.let_go(self.index)]);
+            drop_each([self.tasks.let_go(self.number)]);
         }
     }
 }

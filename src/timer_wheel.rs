@@ -16,6 +16,8 @@
 //!   deadline  ...   00  00  05  40         first difference: level 1, so slot 5 of level 1
 //! ```
 //!
+//! (Each of these is one digit of base 64, written as a number from 0 to 63.)
+//!
 //! When the hand reaches that slot, its timers are either due or move down to a finer level. So a
 //! timer moves at most ten times, usually two or three, and cancelling costs the same whether ten
 //! or ten million others wait.
@@ -161,6 +163,10 @@ impl<T> TimerWheel<T> {
     pub fn next_deadline(&self) -> Option<u64> {
         // The first slot of the finest level holds the earliest: all others differ from the hand
         // in a higher digit.
+        // The usual case by far, and worth not looking at eleven levels each turn.
+        if self.is_empty() {
+            return None;
+        }
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         Some(self.slots[level * SLOTS + self.occupied[level].trailing_zeros() as usize].earliest)
     }
