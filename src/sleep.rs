@@ -18,6 +18,7 @@
 use crate::clock::nanos;
 use crate::event::EventKind;
 use crate::event_loop::{Core, current};
+use crate::panics::drop_each;
 use crate::timer_wheel::TimerKey;
 use std::fmt;
 use std::future::Future;
@@ -276,7 +277,8 @@ impl Core {
                 timer: key.0.serial,
             });
         }
-        drop(waker);
+        // Where a panic drops the sleep, a second one would end the process.
+        drop_each(waker);
     }
 
     fn block_for(&self, duration: Duration) {

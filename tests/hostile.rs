@@ -820,6 +820,27 @@ fn a_handle_that_is_dropped_in_a_panic_adds_none() {
 }
 
 #[test]
+fn a_sleep_that_is_dropped_in_a_panic_adds_none() {
+    in_a_process("a_sleep_that_is_dropped_in_a_panic_adds_none", || {
+        simulate(async {
+            let drops = Arc::<AtomicUsize>::default();
+            let seen = Arc::clone(&drops);
+            let waker = wild(|| {}, move || throw_bomb(&seen));
+            let mut nap = sleep(SECOND);
+            assert!(poll_once(&mut nap, &waker).is_pending());
+            drop(waker);
+            let panicked = panic_of(|| {
+                let _nap = nap;
+                panic!("spilt");
+            });
+            assert_eq!(panicked.message, "spilt");
+            // The payload of the waker's own panic has been dropped as well.
+            assert_eq!(drops.load(SeqCst), 1);
+        });
+    });
+}
+
+#[test]
 fn a_panic_payload_that_panics_when_it_is_dropped() {
     in_a_process("a_panic_payload_that_panics_when_it_is_dropped", || {
         let drops = Arc::<AtomicUsize>::default();
