@@ -771,6 +771,22 @@ fn i9_the_thread_parks_only_when_nothing_is_ready() {
 }
 
 #[test]
+fn i9_a_timer_that_is_due_before_its_turn_ends_costs_no_park() {
+    let recorder = Recorder::new();
+    let mut nap = sleep(MILLISECOND);
+    EventLoop::new()
+        .on_event(recorder.observer())
+        .block_on(poll_fn(|cx| {
+            let polled = Pin::new(&mut nap).poll(cx);
+            if polled.is_pending() {
+                thread::sleep(2 * MILLISECOND);
+            }
+            polled
+        }));
+    assert_eq!(recorder.parks(), 0);
+}
+
+#[test]
 fn i9_an_idle_loop_uses_no_cpu() {
     let recorder = Recorder::new();
     let before = cpu_time();
