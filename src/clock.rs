@@ -73,17 +73,13 @@ impl Clock {
         self.start + Duration::from_nanos(nanos)
     }
 
-    /// Waits until `until` (nanoseconds since the loop began; `None`: for ever), or until somebody
-    /// unparks this thread. May return early for no reason, as [`thread::park`] may.
-    pub(crate) fn park(&self, until: Option<u64>) {
-        match (&self.simulated, until) {
-            (Some(elapsed), Some(until)) => {
-                elapsed.set(elapsed.get().max(Duration::from_nanos(until)))
-            }
-            (None, Some(until)) => {
-                thread::park_timeout(Duration::from_nanos(until).saturating_sub(self.elapsed()))
-            }
-            (_, None) => thread::park(),
+    /// Waits until `until` (nanoseconds since the loop began), or until somebody unparks this
+    /// thread. May return early for no reason, as [`thread::park`] may.
+    pub(crate) fn park(&self, until: u64) {
+        let until = Duration::from_nanos(until);
+        match &self.simulated {
+            Some(elapsed) => elapsed.set(elapsed.get().max(until)),
+            None => thread::park_timeout(until.saturating_sub(self.elapsed())),
         }
     }
 

@@ -245,7 +245,7 @@ impl Core {
             self.tell(|| EventKind::Parked {
                 until: Some(Duration::from_nanos(until)),
             });
-            self.clock.park(Some(until));
+            self.clock.park(until);
             // Or the next wake from elsewhere leaves its token, and a later park ends at once.
             self.ready.forget_consumer();
             self.tell(|| EventKind::Unparked);
