@@ -259,7 +259,7 @@ fn exercises_are_listed_with_a_tick_and_the_next_one_is_named() {
 
 Next is 02: the first step that fails is `step2_b`.
 Its page is docs/exercises/02-two.md, and its hints begin in line 5.
-Run it with `demitasse exercises 02` or `cargo test --test ex02`.
+Run it with `cargo run -- exercises 02` or `cargo test --test ex02`.
 ";
     assert_eq!(String::from_utf8_lossy(&output.stdout), text);
     assert!(output.status.success());

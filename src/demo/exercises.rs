@@ -62,7 +62,7 @@ fn list(exercises: &[Exercise]) -> Result<ExitCode, String> {
         )) => format!(
             "\nNext is {number:02}: {failure}.\n\
              Its page is {page}, and its hints begin in line {hints}.\n\
-             Run it with `demitasse exercises {number:02}` or `cargo test --test ex{number:02}`."
+             Run it with `cargo run -- exercises {number:02}` or `cargo test --test ex{number:02}`."
         ),
     });
     Ok(ExitCode::SUCCESS)
@@ -102,6 +102,9 @@ fn first_failure(output: &Output) -> String {
         return format!("the first step that fails is `{step}`");
     }
     let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("error: test failed") {
+        return "its test crashes before it can say what failed".to_string();
+    }
     let error = errors.lines().find(|line| line.starts_with("error"));
     format!(
         "it does not compile yet: {}",

@@ -67,7 +67,7 @@ const LEGEND: [(State, &str); 6] = [
     (State::Works, "works"),
     (State::Waits, "waits, and leaves the thread free"),
     (State::Holds, "holds the thread, and nothing else can run"),
-    (State::Ready, "is ready, and waits for the thread"),
+    (State::Ready, "was woken, and is not polled yet"),
     (State::Parked, "the thread is parked"),
     (State::Lost, "kept no waker: waits for ever"),
 ];

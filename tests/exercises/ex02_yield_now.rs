@@ -38,15 +38,15 @@ use support::ask;
 fn step1_is_pending_at_first() {
     let asked = ask("The first poll of yield_now answers Pending.");
     let mut future = asked.by_hand("yield_now", yield_now());
-    assert!(future.poll().is_pending(), "the first poll");
+    assert!(future.poll().is_pending(), "the first poll is not Pending");
 }
 
 #[test]
 fn step2_is_ready_at_the_second_poll() {
     let asked = ask("The second poll answers Ready.");
     let mut future = asked.by_hand("yield_now", yield_now());
-    assert!(future.poll().is_pending(), "the first poll");
-    assert!(future.poll().is_ready(), "the second poll");
+    assert!(future.poll().is_pending(), "the first poll is not Pending");
+    assert!(future.poll().is_ready(), "the second poll is not Ready");
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn step4_wakes_once_and_keeps_nothing() {
     let asked = ask("It calls its waker once, in the first poll, and keeps no clone of it.");
     let mut future = asked.by_hand("yield_now", yield_now());
     assert_eq!(future.wakes(), 0, "wakes before the first poll");
-    assert!(future.poll().is_pending(), "the first poll");
+    assert!(future.poll().is_pending(), "the first poll is not Pending");
     assert_eq!(future.wakes(), 1, "wakes in the first poll");
     assert!(!future.keeps_waker(), "there is no need to keep the waker");
-    assert!(future.poll().is_ready(), "the second poll");
+    assert!(future.poll().is_ready(), "the second poll is not Ready");
     assert_eq!(
         future.wakes(),
         1,

@@ -62,7 +62,7 @@ fn step3_nothing_before_the_first_poll_then_both() {
         (0, 0),
         "polls of a and b before"
     );
-    assert!(both.poll().is_pending(), "the first poll");
+    assert!(both.poll().is_pending(), "the first poll is not Pending");
     assert_eq!(
         (seen_a.polls(), seen_b.polls()),
         (1, 1),
@@ -94,7 +94,7 @@ fn step5_what_is_done_is_dropped() {
     let (quick, seen_quick) = watch("quick", ready(1));
     let (slow, seen_slow) = watch("slow", pending::<()>());
     let mut both = asked.by_hand("join2", join2(quick, slow));
-    assert!(both.poll().is_pending(), "the first poll");
+    assert!(both.poll().is_pending(), "the first poll is not Pending");
     assert!(
         seen_quick.is_dropped(),
         "the quick one is done, and is not dropped"
@@ -111,7 +111,7 @@ fn step6_dropping_it_drops_both() {
     let (a, seen_a) = watch("a", pending::<()>());
     let (b, seen_b) = watch("b", pending::<()>());
     let mut both = asked.by_hand("join2", join2(a, b));
-    assert!(both.poll().is_pending(), "the first poll");
+    assert!(both.poll().is_pending(), "the first poll is not Pending");
     drop(both);
     assert!(
         seen_a.is_dropped() && seen_b.is_dropped(),

@@ -62,7 +62,7 @@ fn step2_nothing_before_the_first_poll_then_both() {
         (0, 0),
         "polls of a and b before"
     );
-    assert!(race.poll().is_pending(), "the first poll");
+    assert!(race.poll().is_pending(), "the first poll is not Pending");
     assert_eq!(
         (seen_a.polls(), seen_b.polls()),
         (1, 1),
@@ -98,7 +98,7 @@ fn step4_the_loser_is_dropped_in_the_last_poll() {
     let (winner, seen_winner) = watch("winner", ready(1));
     let (loser, seen_loser) = watch("loser", pending());
     let mut race = asked.by_hand("race", race(loser, winner));
-    assert!(race.poll().is_ready(), "the first poll");
+    assert!(race.poll().is_ready(), "the first poll is not Ready");
     assert!(
         seen_loser.is_dropped(),
         "the race is over, and the loser is still alive"
@@ -124,7 +124,7 @@ fn step6_dropping_it_drops_both() {
     let (a, seen_a) = watch("a", pending::<()>());
     let (b, seen_b) = watch("b", pending::<()>());
     let mut race = asked.by_hand("race", race(a, b));
-    assert!(race.poll().is_pending(), "the first poll");
+    assert!(race.poll().is_pending(), "the first poll is not Pending");
     drop(race);
     assert!(
         seen_a.is_dropped() && seen_b.is_dropped(),

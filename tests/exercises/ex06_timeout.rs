@@ -61,7 +61,7 @@ fn step3_too_late_is_cancelled() {
     asked.run(async {
         let (brew, seen) = watch("brew", pending::<()>());
         let mut waits = asked.by_hand("timeout", timeout(seconds(1.0), brew));
-        assert!(waits.poll().is_pending(), "the first poll");
+        assert!(waits.poll().is_pending(), "the first poll is not Pending");
         sleep(seconds(1.0)).await;
         assert!(waits.poll().is_ready(), "the poll after 1 s");
         assert!(

@@ -155,7 +155,10 @@ fn step7_the_receiver_is_dropped_while_it_waits() {
     let asked = ask("A receiver that waits and is dropped takes its waker along.");
     let (sender, receiver) = oneshot();
     let mut receiver = asked.by_hand("the receiver", receiver);
-    assert!(receiver.poll().is_pending(), "the first poll");
+    assert!(
+        receiver.poll().is_pending(),
+        "the first poll is not Pending"
+    );
     assert!(receiver.keeps_waker(), "who waits leaves its waker");
     let waker = receiver.change_task();
     drop(receiver);

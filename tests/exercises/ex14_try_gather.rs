@@ -69,7 +69,7 @@ fn step3_the_rest_is_cancelled() {
         Box::pin(after),
     ];
     let mut all = asked.by_hand("try_gather", try_gather(futures));
-    assert!(all.poll().is_ready(), "the first poll");
+    assert!(all.poll().is_ready(), "the first poll is not Ready");
     assert!(seen.is_dropped(), "the future that waits is still alive");
     assert_eq!(drops.get(), 1, "drops of the output that nobody will get");
     assert_eq!(seen_after.polls(), 0, "polls of a future after the error");
@@ -82,7 +82,7 @@ fn step4_what_is_done_is_dropped() {
     let (waits, _) = watch("waits", pending());
     let futures: [Pin<Box<dyn Future<Output = _>>>; 2] = [Box::pin(done), Box::pin(waits)];
     let mut all = asked.by_hand("try_gather", try_gather(futures));
-    assert!(all.poll().is_pending(), "the first poll");
+    assert!(all.poll().is_pending(), "the first poll is not Pending");
     assert!(seen.is_dropped(), "it is done, and still alive");
 }
 
@@ -128,7 +128,7 @@ fn step7_dropping_it_drops_all() {
     let (a, seen_a) = watch("a", pending::<Result<(), ()>>());
     let (b, seen_b) = watch("b", pending());
     let mut all = asked.by_hand("try_gather", try_gather([a, b]));
-    assert!(all.poll().is_pending(), "the first poll");
+    assert!(all.poll().is_pending(), "the first poll is not Pending");
     drop(all);
     assert!(
         seen_a.is_dropped() && seen_b.is_dropped(),
@@ -140,14 +140,14 @@ fn step7_dropping_it_drops_all() {
 fn step8_its_loss_is_provable() {
     let asked = ask("If its futures keep no waker, it keeps none: the loop can prove it is stuck.");
     let mut all = asked.by_hand("try_gather", try_gather([pending::<Result<(), ()>>()]));
-    assert!(all.poll().is_pending(), "the first poll");
+    assert!(all.poll().is_pending(), "the first poll is not Pending");
     assert!(
         !all.keeps_waker(),
         "it keeps a waker that nobody can ever call"
     );
     let mut all = asked.by_hand("try_gather", try_gather([fetch_later()]));
     asked.run(async {
-        assert!(all.poll().is_pending(), "the first poll");
+        assert!(all.poll().is_pending(), "the first poll is not Pending");
         assert!(
             all.keeps_waker(),
             "somebody will wake its future, and it kept no waker"

@@ -11,7 +11,7 @@
 
 mod view;
 
-use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument, sleep};
+use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::future::{Future, IntoFuture, poll_fn};
@@ -180,7 +180,7 @@ fn show(page: &mut String, title: &str, text: &str) {
 /// The timeline of a run, or if it has passed no time, its turns in words.
 fn picture(events: &[Event]) -> String {
     /// So many lines are enough to see what goes wrong.
-    const MOST_LINES: usize = 60;
+    const MOST_LINES: usize = 25;
     let style = Style {
         width: 100,
         colour: false,
@@ -235,6 +235,7 @@ fn collect_panics() {
 fn in_words(message: &str) -> String {
     message
         .trim_start_matches("assertion `left == right` failed: ")
+        .replace("assertion `left == right` failed\n", "not equal\n")
         .replace("\n  left: ", "\n  is:        ")
         .replace("\n right: ", "\n  should be: ")
 }
@@ -266,7 +267,7 @@ impl<F: Future> ByHand<F> {
     pub fn poll_with(&mut self, waker: &Waker) -> Poll<F::Output> {
         self.polls += 1;
         let poll = format!("poll {} of {}", self.polls, self.name);
-        // What happens during the poll is told after it.
+        // What happens during the poll is told below it.
         let line = BY_HAND.with_borrow(Vec::len);
         log(poll.clone());
         let polled = self.future.as_mut().poll(&mut Context::from_waker(waker));
@@ -274,7 +275,12 @@ impl<F: Future> ByHand<F> {
             Poll::Ready(_) => "Ready",
             Poll::Pending => "Pending",
         };
-        BY_HAND.with_borrow_mut(|log| log[line] = format!("{poll}: {answer}"));
+        BY_HAND.with_borrow_mut(|log| {
+            log[line] = format!("{poll}: {answer}");
+            log[line + 1..]
+                .iter_mut()
+                .for_each(|during| during.insert_str(0, "  "));
+        });
         polled
     }
 
@@ -389,6 +395,11 @@ impl<F: Future> Future for Watched<F> {
             self.name
         );
         seen.polls.set(seen.polls.get() + 1);
+        assert!(
+            seen.polls.get() < MOST_POLLS,
+            "{MOST_POLLS} polls of {} and no end: is it polled in a loop while it is Pending?",
+            self.name
+        );
         let polled = self.future.as_mut().poll(cx);
         seen.is_done.set(polled.is_ready());
         polled
@@ -398,6 +409,33 @@ impl<F: Future> Future for Watched<F> {
 impl<F> Drop for Watched<F> {
     fn drop(&mut self) {
         self.watch.0.is_dropped.set(true);
+    }
+}
+
+/// The library's own sleep, but one that stops whoever polls it in a loop.
+pub struct Sleep {
+    sleep: demitasse::Sleep,
+    polls: usize,
+}
+
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep {
+        sleep: demitasse::sleep(duration),
+        polls: 0,
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.polls += 1;
+        assert!(
+            self.polls < MOST_POLLS,
+            "{MOST_POLLS} polls of one sleep and no end: is it polled in a loop while it is Pending?"
+        );
+        Pin::new(&mut self.sleep).poll(cx)
     }
 }
 
