@@ -280,8 +280,8 @@ impl Core {
         let start = Instant::now();
         while !self.ready.has_ready() {
             match patience.checked_sub(start.elapsed()) {
-                Some(left) if !left.is_zero() => thread::park_timeout(left),
-                _ => return true,
+                Some(left) => thread::park_timeout(left),
+                None => return true,
             }
         }
         false
