@@ -49,22 +49,21 @@ fn list(exercises: &[Exercise]) -> Result<ExitCode, String> {
             next = Some((exercise, first_failure(&output)));
         }
     }
-    console::print(&match next {
-        None => "\nAll are solved.".to_string(),
-        Some((
-            Exercise {
-                number,
-                page,
-                hints,
-                ..
-            },
-            failure,
-        )) => format!(
-            "\nNext is {number:02}: {failure}.\n\
-             Its page is {page}, and its hints begin in line {hints}.\n\
-             Run it with `cargo run -- exercises {number:02}` or `cargo test --test ex{number:02}`."
-        ),
-    });
+    let Some((next, failure)) = next else {
+        console::print("\nAll are solved.");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Exercise {
+        number,
+        page,
+        hints,
+        ..
+    } = next;
+    console::print(&format!(
+        "\nNext is {number:02}: {failure}.\n\
+         Its page is {page}, and its hints begin in line {hints}.\n\
+         Run it with `cargo run -- exercises {number:02}` or `cargo test --test ex{number:02}`."
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
