@@ -21,7 +21,7 @@ pub fn timeout<F>(limit: Duration, future: F) -> impl Future<Output = Result<F::
 where
     F: Future,
 {
-    async { todo!("poll the future first, then a sleep") }
+    async move { todo!("poll the future first, then a sleep") }
 }
 
 // ---- The tests: read them, and change nothing below this line ------------------------------
@@ -63,7 +63,7 @@ fn step3_too_late_is_cancelled() {
         let mut waits = asked.by_hand("timeout", timeout(seconds(1.0), brew));
         assert!(waits.poll().is_pending(), "the first poll is not Pending");
         sleep(seconds(1.0)).await;
-        assert!(waits.poll().is_ready(), "the poll after 1 s");
+        assert!(waits.poll().is_ready(), "1 s is over, and it still waits");
         assert!(
             seen.is_dropped(),
             "the time is up, and the future is still alive"

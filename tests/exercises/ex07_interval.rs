@@ -27,6 +27,7 @@ impl Interval {
 
 // ---- The tests: read them, and change nothing below this line ------------------------------
 
+use demitasse::EventLoop;
 use support::{ask, seconds};
 
 #[test]
@@ -84,7 +85,7 @@ fn step4_a_tick_that_is_dropped_is_not_lost() {
         let mut every_second = interval(seconds(1.0));
         for _ in 0..3 {
             let mut tick = asked.by_hand("tick", every_second.tick());
-            assert!(tick.poll().is_pending(), "before 1 s");
+            assert!(tick.poll().is_pending(), "the tick is there before 1 s");
             sleep(seconds(0.2)).await;
         }
         assert_eq!(
@@ -94,7 +95,7 @@ fn step4_a_tick_that_is_dropped_is_not_lost() {
         );
 
         let mut tick = asked.by_hand("tick", every_second.tick());
-        assert!(tick.poll().is_pending(), "before 2 s");
+        assert!(tick.poll().is_pending(), "the tick is there before 2 s");
         sleep(seconds(1.0)).await;
         drop(tick);
         let due = every_second.tick().await;
@@ -126,5 +127,19 @@ fn step5_missed_ticks() {
             "the next one comes on the beat"
         );
         assert_eq!(due - start, seconds(5.0), "and says when it was due");
+    });
+}
+
+#[test]
+fn step6_no_drift_on_a_real_clock() {
+    let asked = ask("On a real clock, time passes inside tick too. It adds nothing to the beat.");
+    asked.run_on(EventLoop::new(), async {
+        let period = seconds(0.001);
+        let mut ticks = interval(period);
+        let first = ticks.tick().await;
+        for _ in 0..20 {
+            let off = (ticks.tick().await - first).as_nanos() % period.as_nanos();
+            assert_eq!(off, 0, "nanoseconds by which a tick was off the beat");
+        }
     });
 }

@@ -51,7 +51,7 @@ impl<T> Future for Receiver<T> {
 // ---- The tests: read them, and change nothing below this line ------------------------------
 
 use demitasse::{sleep, spawn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use support::{ask, loud, on_wake, seconds};
 
 #[test]
@@ -108,9 +108,15 @@ fn step5_only_the_latest_waker_counts() {
     let asked = ask("Only the task that polled it last is woken, and once. Then no waker is kept.");
     let (sender, receiver) = oneshot();
     let mut receiver = asked.by_hand("the receiver", receiver);
-    assert!(receiver.poll().is_pending(), "the first task polls it");
+    assert!(
+        receiver.poll().is_pending(),
+        "nothing was sent, and it is Ready"
+    );
     let first = receiver.change_task();
-    assert!(receiver.poll().is_pending(), "the second task polls it");
+    assert!(
+        receiver.poll().is_pending(),
+        "nothing was sent, and it is Ready for the second task"
+    );
     assert!(receiver.poll().is_pending(), "and again");
     assert_eq!(receiver.wakes(), 0, "wakes before the send");
     assert_eq!(sender.send(1), Ok(()));
@@ -189,11 +195,12 @@ fn step8_a_waker_may_do_anything() {
     });
     assert!(
         receiver.borrow_mut().poll_with(&waker).is_pending(),
-        "the first poll"
+        "the first poll is not Pending"
     );
     assert_eq!(sender.send(1), Ok(()));
-    let answer = answer.take().expect("the waker is called");
-    let answer = answer.expect("a waker that polls the receiver finds the channel free");
+    let answer = answer.take().expect("the send called no waker");
+    // It panics where the waker found the channel borrowed.
+    let answer = answer.unwrap_or_else(|panic| resume_unwind(panic));
     assert_eq!(
         answer,
         Poll::Ready(Ok(1)),

@@ -56,7 +56,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 use demitasse::{gather, instrument, now, sleep, yield_now};
 use std::rc::Rc;
-use support::{ByHand, ask, seconds};
+use support::{ByHand, ask, on_wake, seconds};
 
 /// The guard that a poll gives.
 #[track_caller]
@@ -127,26 +127,34 @@ fn step4_nobody_pushes_in() {
     let mutex = Mutex::new(());
     let guard = lock(&mut asked.by_hand("first", mutex.lock()));
     let mut second = asked.by_hand("second", mutex.lock());
-    assert!(second.poll().is_pending(), "the first holds it");
+    assert!(
+        second.poll().is_pending(),
+        "the first holds it, and another one got it too"
+    );
     drop(guard);
     assert_eq!(second.wakes(), 1, "wakes of the second: it is its turn");
     let mut third = asked.by_hand("third", mutex.lock());
-    assert!(third.poll().is_pending(), "it is the second one's turn");
+    assert!(
+        third.poll().is_pending(),
+        "the third took it, and it was the second one's turn"
+    );
     drop(lock(&mut second));
     drop(lock(&mut third));
 }
 
 #[test]
 fn step5_only_the_next_is_woken() {
-    let asked =
-        ask("Of 100 who wait only the next is woken: each is polled twice, and that is all.");
+    let asked = ask("Of 100 who wait only the next is woken, once, and with nothing borrowed.");
     let mutex = Mutex::new(());
     let guard = lock(&mut asked.by_hand("the holder", mutex.lock()));
     let mut waiting: Vec<_> = (0..100)
         .map(|_| asked.by_hand("lock", mutex.lock()))
         .collect();
     for one in &mut waiting {
-        assert!(one.poll().is_pending(), "somebody holds it");
+        assert!(
+            one.poll().is_pending(),
+            "somebody holds it, and another one got it too"
+        );
     }
     drop(guard);
     for next in 0..100 {
@@ -158,6 +166,21 @@ fn step5_only_the_next_is_woken() {
         );
         drop(lock(&mut waiting[next]));
     }
+
+    // A waker may do anything: this one takes the lock, there and then.
+    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
+    let guard = lock(&mut asked.by_hand("first", mutex.lock()));
+    let second = Rc::new(RefCell::new(asked.by_hand("second", mutex.lock())));
+    let waker = on_wake({
+        let second = Rc::clone(&second);
+        move || drop(lock(&mut second.borrow_mut()))
+    });
+    assert!(
+        second.borrow_mut().poll_with(&waker).is_pending(),
+        "the first holds it, and another one got it too"
+    );
+    drop(guard);
+    drop(lock(&mut asked.by_hand("third", mutex.lock())));
 }
 
 #[test]
@@ -169,7 +192,7 @@ fn step6_who_leaves_the_queue_is_forgotten() {
     let mut third = asked.by_hand("third", mutex.lock());
     assert!(
         second.poll().is_pending() && third.poll().is_pending(),
-        "the first holds it"
+        "the first holds it, and another one got it too"
     );
     let waker = second.change_task();
     drop(second);
@@ -192,7 +215,7 @@ fn step7_who_leaves_when_it_was_woken_passes_it_on() {
     let mut third = asked.by_hand("third", mutex.lock());
     assert!(
         second.poll().is_pending() && third.poll().is_pending(),
-        "the first holds it"
+        "the first holds it, and another one got it too"
     );
     drop(guard);
     assert_eq!(second.wakes(), 1, "wakes of the second: it is its turn");
@@ -215,8 +238,14 @@ fn step8_one_place_in_the_queue() {
     let mut second = asked.by_hand("second", mutex.lock());
     let mut third = asked.by_hand("third", mutex.lock());
     let _never_polled = mutex.lock();
-    assert!(second.poll().is_pending(), "the first holds it");
-    assert!(third.poll().is_pending(), "the first holds it");
+    assert!(
+        second.poll().is_pending(),
+        "the first holds it, and another one got it too"
+    );
+    assert!(
+        third.poll().is_pending(),
+        "the first holds it, and another one got it too"
+    );
     let old = second.change_task();
     assert!(second.poll().is_pending(), "polled again, by another task");
     assert!(second.poll().is_pending(), "polled again, by the same task");

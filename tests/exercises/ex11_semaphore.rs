@@ -204,7 +204,12 @@ fn step6_a_slow_one_holds_up_nobody() {
     let expected = lanes.into_iter().map(|Reverse(end)| end).max().unwrap();
     asked.run(async {
         let start = now();
-        let sleeps = times.iter().map(|&time| sleep(Duration::from_secs(time)));
+        let sleeps = times.iter().enumerate().map(|(n, &time)| {
+            instrument(
+                format!("{n:2} of {time} s"),
+                sleep(Duration::from_secs(time)),
+            )
+        });
         gather_at_most(4, sleeps.collect()).await;
         assert_eq!(
             (now() - start).as_secs(),
