@@ -220,12 +220,15 @@ fn delays_in_all_units() {
     }
 }
 
-/// A project with three exercises, and a cargo that judges them: the first is solved, the second
-/// fails, the third does not compile.
+/// A project with three exercises, and a cargo that judges them as this part of a script says.
 #[cfg(unix)]
-fn exercises(args: &[&str]) -> std::process::Output {
+fn exercises(args: &[&str], verdicts: &str) -> std::process::Output {
     use std::os::unix::fs::PermissionsExt;
-    let name = format!("demitasse-{}-{}", std::process::id(), args.join("-"));
+    let test = std::thread::current()
+        .name()
+        .unwrap_or_default()
+        .to_string();
+    let name = format!("demitasse-{}-{test}", std::process::id());
     let project = std::env::temp_dir().join(name);
     let pages = project.join("docs/exercises");
     std::fs::create_dir_all(&pages).expect("a folder");
@@ -234,10 +237,9 @@ fn exercises(args: &[&str]) -> std::process::Output {
         std::fs::write(pages.join(format!("{page}.md")), text).expect("a page");
     }
     let cargo = project.join("cargo");
-    let judge = "#!/bin/sh\n[ \"$1 $2\" = 'test --test' ] || exit 9\ncase $3 in\n\
-        ex01) exit 0 ;;\n\
-        ex02) echo 'test step3_c ... FAILED'; echo 'test step1_a ... ok'; echo 'test step2_b ... FAILED'; exit 101 ;;\n\
-        *) echo 'error[E0425]: cannot find `it`' >&2; exit 101 ;;\nesac\n";
+    let judge = format!(
+        "#!/bin/sh\n[ \"$1 $2\" = 'test --test' ] || exit 9\ncase $3 in\n{verdicts}\nesac\n"
+    );
     std::fs::write(&cargo, judge).expect("a script");
     std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755)).expect("it can be run");
     let mut command = demitasse(args);
@@ -248,10 +250,37 @@ fn exercises(args: &[&str]) -> std::process::Output {
     output
 }
 
+/// The first is solved, the second fails, the third does not compile.
+#[cfg(unix)]
+const SOME: &str = "ex01) exit 0 ;;
+ex02) echo 'test step3_c ... FAILED'; echo 'test step1_a ... ok'; echo 'test step2_b ... FAILED'; exit 101 ;;
+*) echo 'error[E0425]: cannot find `it`' >&2; exit 101 ;;";
+
+#[cfg(unix)]
+#[test]
+fn what_is_next_is_said_whatever_came_of_it() {
+    for (verdicts, said) in [
+        ("*) exit 0 ;;", "\nAll are solved.\n"),
+        (
+            "ex01) exit 0 ;; *) echo 'error[E0425]: no `it`' >&2; exit 101 ;;",
+            "\nNext is 02: it does not compile yet: error[E0425]: no `it`.\n",
+        ),
+        (
+            "*) echo 'error: test failed, to rerun pass this' >&2; exit 101 ;;",
+            "\nNext is 01: its test crashes before it can say what failed.\n",
+        ),
+    ] {
+        let output = exercises(&["exercises"], verdicts);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(said), "{text}");
+        assert!(output.status.success());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn exercises_are_listed_with_a_tick_and_the_next_one_is_named() {
-    let output = exercises(&["exercises"]);
+    let output = exercises(&["exercises"], SOME);
     let text = "\
 [x] 01 The page 01-one
 [ ] 02 The page 02-two
@@ -268,8 +297,8 @@ Run it with `cargo run -- exercises 02` or `cargo test --test ex02`.
 #[cfg(unix)]
 #[test]
 fn one_exercise_is_run_and_its_result_is_that_of_the_program() {
-    assert_eq!(exercises(&["exercises", "01"]).status.code(), Some(0));
-    let output = exercises(&["exercises", "2"]);
+    assert_eq!(exercises(&["exercises", "01"], SOME).status.code(), Some(0));
+    let output = exercises(&["exercises", "2"], SOME);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("step2_b ... FAILED"), "{text}");
