@@ -23,7 +23,10 @@ fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => console::print(args::USAGE),
         Ok(Request::Version) => console::print(concat!("demitasse ", env!("CARGO_PKG_VERSION"))),
-        Ok(Request::Exercises(number)) => return exercises::run(number),
+        Ok(Request::Exercises(number)) => {
+            let name = number.map(|number| format!("{number:02}"));
+            return exercises::run(name.as_deref(), false);
+        }
         Ok(Request::Run(args)) => return run(&args),
         Err(sentence) => {
             console::complain(&format!("{sentence}\n\n{}", args::USAGE));
