@@ -1,8 +1,10 @@
 //! Proves what the pages of the exercises and experiments say, on scratch copies of this package:
 //!
 //! - each exercise fails as it is given, in every test: on top of the library untouched, inside it
-//!   with the lines that its page gives to begin with. With its solution it passes, and the whole
-//!   suite is green;
+//!   with the lines that its page gives to begin with, and says so in one sentence. With its solution
+//!   it passes, and the whole suite is green;
+//! - each wrong solution of an exercise (a *mutant*, below) fails in the step that it names, and each
+//!   right one of another design passes;
 //! - each experiment compiles, and of the tests of its promise it fails exactly those that its page
 //!   names.
 //!
@@ -16,6 +18,19 @@
 //! A solution and an experiment are diffs in prose. The lines of a hunk that are not new must stand
 //! exactly once in the file, so that a page which the code has left behind is named here. Each copy
 //! has a target directory of its own: nothing is shared, so nothing is stale.
+//!
+//! A mutant is a file `tests/exercises/mutants/NN-name.diff`. Lines that begin with `#` stand first:
+//!
+//! ```text
+//! # What is wrong with it, in a sentence.
+//! # fails: step4
+//! # says: a part of the message that the step must print
+//! ```
+//!
+//! Below them is a diff against the solution; with a line `# on: the exercise as given` it is one
+//! against the sources as they are. `NN-right-name.diff` is a right solution, and has neither `fails`
+//! nor `says`. The step that is named must be the first that fails: then nothing else is printed.
+//! Mutants are many, so the compiler is called for them without cargo.
 //!
 //! A solution that changes nothing but its own exercise cannot break the suite, which leaves
 //! exercises out. So these share one copy, and the suite runs for the others only, for several at a
@@ -130,6 +145,10 @@ fn jobs() -> Vec<(String, Job)> {
     let mut jobs: Vec<(String, Job)> = Vec::new();
     let mut add = |name: &str, job: Job| jobs.push((name.to_string(), job));
 
+    for exercise in exercises.iter().cloned().rev() {
+        let name = format!("mutants-{}", exercise.number);
+        add(&name, Box::new(move |copy| are_judged(copy, &exercise)));
+    }
     let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
     for group in groups(&inside) {
         let numbers: Vec<_> = group
@@ -188,7 +207,7 @@ fn exercises() -> Vec<Exercise> {
         .filter(|name| name != "README.md");
     let tests = names("tests/exercises")
         .into_iter()
-        .filter(|name| name.ends_with(".rs"));
+        .filter(|name| name.starts_with("ex") && name.ends_with(".rs"));
     let exercises: Vec<_> = pages
         .zip(tests)
         .map(|(page, test)| Exercise {
@@ -304,9 +323,13 @@ fn fail_begun(copy: &Copy, exercises: &[Exercise]) -> Result {
 }
 
 fn fails_all(output: &Output, exercise: &Exercise) -> Result {
-    match output.is_compiled && output.failed == steps(&read(&exercise.test)) {
+    if !output.is_compiled || output.failed != steps(&read(&exercise.test)) {
+        return Err(exercise.says(&format!("every test should fail:\n{}", output.text)));
+    }
+    let sentences = output.text.matches("Not written yet, at ").count();
+    match sentences == 1 && !output.text.contains("panicked at") {
         true => Ok(()),
-        false => Err(exercise.says(&format!("every test should fail:\n{}", output.text))),
+        false => Err(exercise.says(&format!("one sentence should say so:\n{}", output.text))),
     }
 }
 
@@ -331,6 +354,94 @@ fn excerpts(page: &str, file: &str) -> Vec<String> {
         .flat_map(|block| block.split("// ...\n"))
         .map(|part| part.trim().to_string())
         .collect()
+}
+
+// ---- mutants -------------------------------------------------------------------------------
+
+struct Mutant {
+    name: String,
+    text: String,
+}
+
+fn mutants(exercise: &Exercise) -> Vec<Mutant> {
+    let mut names = names("tests/exercises/mutants");
+    names.retain(|name| name.starts_with(&format!("{}-", exercise.number)));
+    names
+        .into_iter()
+        .map(|name| Mutant {
+            text: read(&format!("tests/exercises/mutants/{name}")),
+            name,
+        })
+        .collect()
+}
+
+impl Mutant {
+    fn is_right(&self) -> bool {
+        self.name[2..].starts_with("-right-")
+    }
+
+    /// What one of the first lines says.
+    fn line(&self, key: &str) -> Option<&str> {
+        let start = format!("# {key}: ");
+        self.text.lines().find_map(|line| line.strip_prefix(&start))
+    }
+
+    fn changes(&self, exercise: &Exercise) -> Result<Changes> {
+        let solved = match self.line("on") {
+            Some(_) => Changes::default(),
+            None => Changes::default().and(&read(&exercise.solution))?,
+        };
+        solved.and(&format!("```diff\n{}\n```", self.text))
+    }
+
+    fn is_judged(&self, copy: &Copy, exercise: &Exercise) -> Result {
+        let changes = self.changes(exercise)?;
+        changes.write(copy)?;
+        let output = copy.test_alone(exercise);
+        changes.undo(copy)?;
+        if !exercise.is_apart() {
+            copy.forget_library()?;
+        }
+        let output = output?;
+        if !output.is_compiled {
+            return Err(format!("it should compile:\n{}", output.text));
+        }
+        if self.is_right() {
+            return match output.is_green {
+                true => Ok(()),
+                false => Err(format!("it is right, and fails:\n{}", output.text)),
+            };
+        }
+        let [Some(step), Some(says)] = ["fails", "says"].map(|key| self.line(key)) else {
+            return Err("it does not say which step fails, and with which words".to_string());
+        };
+        let first = output.failed.first().map_or("", String::as_str);
+        if first.split('_').next() != Some(step) {
+            return Err(format!(
+                "{step} should fail, and what fails first is {first:?}:\n{}",
+                output.text
+            ));
+        }
+        // What is printed may be broken into lines.
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words(&output.text).contains(&words(says)) {
+            true => Ok(()),
+            false => Err(format!("it should say {says:?}:\n{}", output.text)),
+        }
+    }
+}
+
+/// Wrong solutions fail where they should, and right ones pass.
+fn are_judged(copy: &Copy, exercise: &Exercise) -> Result {
+    let wrong = mutants(exercise).into_iter().filter_map(|mutant| {
+        let error = mutant.is_judged(copy, exercise).err()?;
+        Some(format!("{}: {error}", mutant.name))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n\n")),
+    }
 }
 
 // ---- experiments ---------------------------------------------------------------------------
@@ -507,6 +618,19 @@ impl Changes {
         }
         Ok(())
     }
+
+    /// Makes the files what they were.
+    fn undo(&self, copy: &Copy) -> Result {
+        for file in self.0.keys() {
+            let path = copy.path.join(file);
+            let undone = match fs::read(root().join(file)) {
+                Ok(text) => fs::write(path, text),
+                Err(_) => fs::remove_file(path),
+            };
+            undone.map_err(|error| format!("{file}: {error}"))?;
+        }
+        Ok(())
+    }
 }
 
 // ---- scratch copies ------------------------------------------------------------------------
@@ -549,16 +673,74 @@ impl Copy {
 
     /// Runs `cargo test` in the copy.
     fn test(&self, arguments: &[&str]) -> Result<Output> {
-        let log = self.path.join("log");
-        let file = fs::File::create(&log).map_err(|error| error.to_string())?;
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
             .args(["test", "--offline", "--no-fail-fast", "--color", "never"])
             .args(arguments)
-            .current_dir(&self.path)
             .env("CARGO_TARGET_DIR", self.path.join("target"))
             .env("CARGO_BUILD_JOBS", "1")
             .env("CARGO_INCREMENTAL", "0")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        let (is_success, text) = self.run(&mut cargo)?;
+        let is_compiled = text.contains("\n     Running ") || text.contains("\ntest result");
+        Ok(Output::new(is_compiled, is_success, text))
+    }
+
+    /// Compiles the test of one exercise, and the library unless it is there, and runs it. Without
+    /// cargo this takes a second.
+    fn test_alone(&self, exercise: &Exercise) -> Result<Output> {
+        let rustc = || {
+            let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+            rustc.args(["--edition", "2024", "--cap-lints", "allow"]);
+            rustc
+        };
+        let mut library = rustc();
+        library.args([
+            "--crate-name",
+            "demitasse",
+            "--crate-type",
+            "lib",
+            "src/lib.rs",
+        ]);
+        let mut test = rustc();
+        test.args([
+            "--test",
+            "--extern",
+            "demitasse=libdemitasse.rlib",
+            "-o",
+            "exercise",
+        ])
+        .arg(&exercise.test);
+        let is_built = self.path.join("libdemitasse.rlib").exists();
+        let steps = [(&mut library, !is_built), (&mut test, true)];
+        for (rustc, _) in steps.into_iter().filter(|(_, is_due)| *is_due) {
+            let (is_success, text) = self.run(rustc)?;
+            if !is_success {
+                return Ok(Output::new(false, false, text));
+            }
+        }
+        let mut test = Command::new(self.path.join("exercise"));
+        // Most of them wait, if they wait.
+        test.env("RUST_TEST_THREADS", "8");
+        let (is_success, text) = self.run(&mut test)?;
+        Ok(Output::new(true, is_success, text))
+    }
+
+    /// The library that was built has other sources than the next one.
+    fn forget_library(&self) -> Result {
+        let path = self.path.join("libdemitasse.rlib");
+        match path.exists() {
+            true => fs::remove_file(path).map_err(|error| error.to_string()),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs a command in the copy. Whether it succeeds, and all that it prints.
+    fn run(&self, command: &mut Command) -> Result<(bool, String)> {
+        let log = self.path.join("log");
+        let file = fs::File::create(&log).map_err(|error| error.to_string())?;
+        let mut child = command
+            .current_dir(&self.path)
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stderr(file.try_clone().map_err(|error| error.to_string())?)
@@ -567,26 +749,32 @@ impl Copy {
             .map_err(|error| error.to_string())?;
         let start = Instant::now();
         let status = loop {
-            if let Some(status) = cargo.try_wait().map_err(|error| error.to_string())? {
+            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 break status;
             }
             if start.elapsed() > TOO_LONG {
-                let _ = cargo.kill();
-                let _ = cargo.wait();
-                return Err(format!("cargo test {} hangs", arguments.join(" ")));
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("{command:?} hangs"));
             }
             thread::sleep(Duration::from_millis(10));
         };
         let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+        Ok((status.success(), text))
+    }
+}
+
+impl Output {
+    fn new(is_compiled: bool, is_success: bool, text: String) -> Self {
         let failed = text
             .lines()
             .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-        Ok(Output {
-            is_compiled: text.contains("\n     Running ") || text.contains("\ntest result"),
-            is_green: status.success() && text.contains("test result: ok"),
+        Output {
+            is_compiled,
+            is_green: is_success && text.contains("test result: ok"),
             failed: failed.map(str::to_string).collect(),
             text,
-        })
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 use demitasse::{gather, instrument, now, sleep, yield_now};
 use std::rc::Rc;
-use support::{ByHand, ask, on_wake, seconds};
+use support::{ByHand, ask, on_last_drop, on_wake, seconds};
 
 /// The guard that a poll gives.
 #[track_caller]
@@ -181,6 +181,24 @@ fn step5_only_the_next_is_woken() {
     );
     drop(guard);
     drop(lock(&mut asked.by_hand("third", mutex.lock())));
+
+    // This one has the guard, and drops it when another waker takes its place.
+    let guard = lock(&mut asked.by_hand("fourth", mutex.lock()));
+    let mut fifth = asked.by_hand("fifth", mutex.lock());
+    let waker = on_last_drop(move || drop(guard));
+    assert!(
+        fifth.poll_with(&waker).is_pending(),
+        "the fourth holds it, and another one got it too"
+    );
+    drop(waker);
+    if fifth.poll().is_pending() {
+        assert_eq!(
+            fifth.wakes(),
+            1,
+            "wakes: the waker before this one had the guard, and is dropped"
+        );
+        drop(lock(&mut fifth));
+    }
 }
 
 #[test]

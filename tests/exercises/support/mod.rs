@@ -9,6 +9,7 @@
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
 
+mod order;
 mod view;
 
 use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
@@ -18,7 +19,8 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::panic;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -27,6 +29,9 @@ use view::{steps, timeline};
 
 /// So many polls are enough for every exercise.
 const MOST_POLLS: usize = 200_000;
+
+/// So long a run on the real clock may take.
+const REAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// So many events are kept to be shown.
 const MOST_EVENTS: usize = 50_000;
@@ -44,6 +49,7 @@ pub fn ask(what: &'static str) -> Asked {
     Asked {
         what,
         events: Rc::default(),
+        ends: Some(order::begin(what)),
     }
 }
 
@@ -51,6 +57,8 @@ pub fn ask(what: &'static str) -> Asked {
 pub struct Asked {
     what: &'static str,
     events: Rc<RefCell<Vec<Event>>>,
+    /// Dropped, it says that the step has ended.
+    ends: Option<Sender<()>>,
 }
 
 impl Asked {
@@ -77,15 +85,15 @@ impl Asked {
     pub fn run_for_real<F: IntoFuture>(&self, future: F) -> F::Output {
         let future = future.into_future();
         self.run_on(EventLoop::new(), async {
-            let (mut future, mut end) = (pin!(future), pin!(sleep(seconds(30.0))));
+            let (mut future, mut end) = (pin!(future), pin!(sleep(REAL_LIMIT)));
             poll_fn(|cx| {
-                if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                    return Poll::Ready(output);
-                }
-                match end.as_mut().poll(cx) {
-                    Poll::Ready(()) => panic!("it waits for 30 s now: was somebody not woken?"),
-                    Poll::Pending => Poll::Pending,
-                }
+                // The limit first: its timer polls what nobody has woken, and would save it.
+                assert!(
+                    end.as_mut().poll(cx).is_pending(),
+                    "it waits for {} s now: was somebody not woken?",
+                    REAL_LIMIT.as_secs()
+                );
+                future.as_mut().poll(cx)
             })
             .await
         })
@@ -151,14 +159,31 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let found = FOUND.take().unwrap_or_default();
+        self.ends = None;
+        let found = FOUND.take();
         if !std::thread::panicking() {
             return;
         }
+        // Where a test asks twice, the other one has told it all.
+        let Some(found) = found else { return };
+        let page = match found.iter().find_map(Found::not_written) {
+            Some(sentence) => sentence,
+            None => self.page(&found),
+        };
+        if order::is_first(&page) {
+            // `println`, because a test's output is shown when it fails, and not otherwise.
+            println!("{page}");
+        }
+    }
+}
+
+impl Asked {
+    /// All that a failing test tells.
+    fn page(&self, found: &[Found]) -> String {
         let mut page = String::new();
         show(&mut page, "asked", self.what);
-        for found in found {
-            show(&mut page, "found", &found);
+        for Found { message, place } in found {
+            show(&mut page, "found", &format!("{message}\nat {place}"));
         }
         let by_hand = BY_HAND.take();
         if !by_hand.is_empty() {
@@ -168,8 +193,22 @@ impl Drop for Asked {
         if !events.is_empty() {
             show(&mut page, "what ran", &picture(&events));
         }
-        // `println`, because a test's output is shown when it fails, and not otherwise.
-        println!("{page}");
+        page
+    }
+}
+
+/// A panic of a test that asks something.
+struct Found {
+    message: String,
+    place: String,
+}
+
+impl Found {
+    /// The sentence for a `todo!` that is still there: there is no more to say.
+    fn not_written(&self) -> Option<String> {
+        let what = self.message.strip_prefix("not yet implemented")?;
+        let what = what.strip_prefix(": ").unwrap_or("there is a todo! yet");
+        Some(format!("\nNot written yet, at {}: {what}.\n", self.place))
     }
 }
 
@@ -189,7 +228,14 @@ fn picture(events: &[Event]) -> String {
     };
     if events.last().is_some_and(|event| !event.time.is_zero()) {
         let title = "the run";
-        return timeline::draw(&[timeline::Run { title, events }], &style);
+        let run = timeline::Run { title, events };
+        let (mut lanes, seen) = timeline::draw_lanes(&[run], Duration::ZERO, &style);
+        // Once is enough to learn the signs.
+        static IS_EXPLAINED: AtomicBool = AtomicBool::new(false);
+        if !IS_EXPLAINED.swap(true, Ordering::Relaxed) {
+            lanes += &format!("\n{}", timeline::legend(&seen, &style));
+        }
+        return lanes;
     }
     let steps = steps::tell("the run", events, &style);
     let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
@@ -200,8 +246,8 @@ fn picture(events: &[Event]) -> String {
 }
 
 thread_local! {
-    /// The messages of this thread's panics, while it asks something.
-    static FOUND: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// This thread's panics, while it asks something.
+    static FOUND: RefCell<Option<Vec<Found>>> = const { RefCell::new(None) };
     /// What it did by hand, a line for each thing.
     static BY_HAND: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
@@ -217,15 +263,25 @@ fn collect_panics() {
         let message = info.payload().downcast_ref::<&str>().copied();
         let message = message.or(info.payload().downcast_ref::<String>().map(String::as_str));
         let message = message.unwrap_or("(a panic without words)");
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        // What Rust says of a second panic while the first one unwinds. It ends the process, so all
+        // that was found is told now.
+        let is_the_end = message.starts_with("panic in a");
         let is_kept = FOUND.with(|found| match found.try_borrow_mut().as_deref_mut() {
+            Ok(Some(found)) if is_the_end => {
+                for Found { message, place } in found.drain(..) {
+                    eprintln!("found:\n  {message}\n  at {place}");
+                }
+                false
+            }
             Ok(Some(found)) => {
-                found.push(format!("{}\nat {place}", in_words(message)));
-                found.len() == 1
+                found.push(Found {
+                    message: in_words(message),
+                    place: info.location().map(ToString::to_string).unwrap_or_default(),
+                });
+                true
             }
             _ => false,
         });
-        // A second panic may be the last thing that a test does: it is told at once.
         if !is_kept || std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full") {
             usual(info);
         }
@@ -462,6 +518,7 @@ impl Drop for Loud {
 
 thread_local! {
     static ON_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
 /// A waker that does this when it is called.
@@ -476,4 +533,22 @@ pub fn on_wake(work: impl FnOnce() + 'static) -> Waker {
     }
     ON_WAKE.set(Some(Box::new(work)));
     Waker::from(Arc::new(OnWake))
+}
+
+/// A waker that does this when nobody has it any more. In some executors a waker owns its task, and
+/// with it all that the task has.
+pub fn on_last_drop(work: impl FnOnce() + 'static) -> Waker {
+    struct OnDrop;
+    impl Wake for OnDrop {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            if let Some(work) = ON_DROP.take() {
+                work();
+            }
+        }
+    }
+    ON_DROP.set(Some(Box::new(work)));
+    Waker::from(Arc::new(OnDrop))
 }

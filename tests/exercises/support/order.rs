@@ -1,0 +1,122 @@
+//! The first step that fails is told, and it alone.
+//!
+//! Tests run at the same time, and end in any order. The steps of an exercise build on each other,
+//! so what the first that fails has to say is what helps, and the rest is noise. A step that fails
+//! waits here until those before it have ended, and is silent if one of them failed too.
+//!
+//! A step that never ends is stopped here as well, by a thread that waits for its end.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// So long after its beginning a step hangs. All others end far below a second.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// What is known of the steps that have begun.
+static STEPS: Mutex<BTreeMap<u32, Step>> = Mutex::new(BTreeMap::new());
+static CHANGED: Condvar = Condvar::new();
+
+#[derive(Default)]
+struct Step {
+    has_ended: bool,
+    /// What it tells, if it has failed.
+    page: Option<String>,
+}
+
+/// The step that this thread runs.
+struct Here(u32);
+
+impl Drop for Here {
+    /// The thread ends, and that is after the harness has noted how the test ended.
+    fn drop(&mut self) {
+        steps().entry(self.0).or_default().has_ended = true;
+        CHANGED.notify_all();
+    }
+}
+
+thread_local! {
+    static HERE: Option<Here> = number().map(|number| {
+        steps().entry(number).or_default();
+        Here(number)
+    });
+}
+
+fn steps() -> MutexGuard<'static, BTreeMap<u32, Step>> {
+    STEPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of the step that this thread is named for.
+fn number() -> Option<u32> {
+    let name = thread::current().name()?.strip_prefix("step")?.to_string();
+    let digits = name.find(|c: char| !c.is_ascii_digit())?;
+    name[..digits].parse().ok()
+}
+
+/// Begins a step, which hangs if the sender is not dropped in time.
+pub fn begin(asked: &'static str) -> Sender<()> {
+    let number = HERE.with(|here| here.as_ref().map_or(u32::MAX, |here| here.0));
+    let name = thread::current().name().unwrap_or("a step").to_string();
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        if receiver.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+            stop(number, &name, asked);
+        }
+    });
+    sender
+}
+
+/// Nobody can stop a thread that hangs, so this ends the process.
+fn stop(number: u32, name: &str, asked: &str) {
+    let seconds = HANGS.as_secs();
+    let hangs = format!(
+        "\nasked:\n  {asked}\n\nfound:\n  {name} has run for {seconds} s and does not end. Either its \
+         thread sleeps, and\n  nobody wakes it, or it goes round in a loop that polls nothing.\n"
+    );
+    let steps = steps();
+    let first = steps
+        .range(..number)
+        .find_map(|(_, step)| step.page.as_ref());
+    // Not by `print`: the harness keeps that until all tests have ended.
+    let _ = writeln!(std::io::stderr(), "{}", first.unwrap_or(&hangs));
+    let _ = writeln!(std::io::stdout(), "\ntest {name} ... FAILED");
+    std::process::exit(101);
+}
+
+/// This step has failed. Whether it is the first, once all before it have ended.
+pub fn is_first(page: &str) -> bool {
+    let here = HERE.with(|here| here.as_ref().map(|here| here.0));
+    // Where tests run one by one they have no thread of their own. Their order is that of time.
+    let here = here.unwrap_or_else(|| steps().len() as u32 + 1);
+    steps().entry(here).or_default().page = Some(page.to_string());
+    let before = |steps: &BTreeMap<u32, Step>| {
+        let begun = steps.range(..here);
+        let (begun, ended) = begun.fold((0, 0), |(begun, ended), (_, step)| {
+            (begun + 1, ended + u32::from(step.has_ended))
+        });
+        ended < begun || runs_all() && begun < here - 1
+    };
+    let steps = CHANGED.wait_timeout_while(steps(), HANGS, |steps| {
+        thread::current().name() != Some("main") && before(steps)
+    });
+    let (steps, _) = steps.unwrap_or_else(PoisonError::into_inner);
+    steps.range(..here).all(|(_, step)| step.page.is_none())
+}
+
+/// Whether all steps run: nobody asked for one by its name.
+fn runs_all() -> bool {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--test-threads" | "--format" | "--color" | "--logfile" => drop(arguments.next()),
+            argument if argument.starts_with("--skip") || !argument.starts_with('-') => {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    true
+}
