@@ -768,7 +768,9 @@ impl Output {
     fn new(is_compiled: bool, is_success: bool, text: String) -> Self {
         let failed = text
             .lines()
-            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+            // The name alone, without the modules around it.
+            .filter_map(|name| name.rsplit("::").next());
         Output {
             is_compiled,
             is_green: is_success && text.contains("test result: ok"),
