@@ -154,7 +154,7 @@ fn five_rows_each_with_its_picture_and_a_sentence() {
 #[test]
 fn rows_on_the_real_clock() {
     let text = printed(&["rows", "--delay", "60ms"]);
-    for (row, least, most) in [("(a)", 0.12, 9.0), ("(c)", 0.06, 9.0)] {
+    for (row, least, most) in [("(a)", 120.0, 9e3), ("(c)", 60.0, 9e3)] {
         let times = text.lines().rfind(|line| line.contains("(a) "));
         let after = times.and_then(|times| times.split(row).nth(1));
         let time = after.and_then(|rest| rest.split_whitespace().next());
@@ -189,8 +189,8 @@ fn scratch(name: &str) -> PathBuf {
 fn written(name: &str, args: &[&str], option: &str) -> String {
     let path = scratch(name).join("file");
     let path = path.to_str().expect("UTF-8");
-    let bare = printed(args);
-    assert_eq!(printed(&[args, &[option, path]].concat()), bare);
+    let said = format!("{}wrote {path}\n", printed(args));
+    assert_eq!(printed(&[args, &[option, path]].concat()), said);
     std::fs::read_to_string(path).expect("the file is there")
 }
 
@@ -333,21 +333,51 @@ fn any_label_can_be_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written() {
+fn a_path_that_cannot_be_written_is_refused_before_the_run() {
     let folder = scratch("unwritable");
-    let nowhere = folder.join("no such folder").join("file");
-    let nowhere = nowhere.to_str().expect("UTF-8");
-    let good = folder.join("good.json");
-    let good = good.to_str().expect("UTF-8");
-    let bare = printed(&["--virtual"]);
-    let output = run(&["--virtual", "--svg", nowhere, "--trace", good]);
+    for path in [folder.join("no such folder").join("file"), folder.clone()] {
+        let path = path.to_str().expect("UTF-8");
+        // An hour would not pass.
+        let output = run(&["--delay", "1h", "--svg", path]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let start = format!("demitasse: cannot write `{path}`: ");
+        assert!(errors.starts_with(&start), "{errors}");
+        assert_eq!(errors.lines().count(), 1);
+    }
+}
+
+#[test]
+fn two_exports_do_not_share_a_file() {
+    let folder = scratch("shared");
+    let path = folder.join("file");
+    std::fs::write(&path, "as it was").expect("the file can be written");
+    let other = folder.join(".").join("file");
+    let (path, other) = (
+        path.to_str().expect("UTF-8"),
+        other.to_str().expect("UTF-8"),
+    );
+    let output = run(&["--virtual", "--svg", path, "--trace", other]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), bare);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let start = format!("demitasse: cannot write `{nowhere}`: ");
-    assert!(errors.starts_with(&start), "{errors}");
-    assert_eq!(errors.lines().count(), 1);
-    assert!(std::fs::metadata(good).is_ok_and(|file| file.len() > 0));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("demitasse: two exports cannot share `{other}`: name two files\n")
+    );
+    assert_eq!(std::fs::read_to_string(path).expect("a file"), "as it was");
+}
+
+#[test]
+fn a_longer_file_is_replaced_and_all_that_were_asked_for_are_written() {
+    let folder = scratch("replaced");
+    let paths = ["a", "b"].map(|name| folder.join(name));
+    let names = paths.each_ref().map(|path| path.to_str().expect("UTF-8"));
+    std::fs::write(&paths[0], "x".repeat(1_000_000)).expect("the file can be written");
+    printed(&["--virtual", "--svg", names[0], "--svg", names[1]]);
+    let [a, b] = paths.map(|path| std::fs::read_to_string(path).expect("a file"));
+    assert_eq!(a, b);
+    assert!(a.ends_with("</svg>\n"));
 }
 
 #[cfg(target_os = "linux")]
@@ -359,6 +389,12 @@ fn a_disk_that_is_full() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.starts_with("demitasse: cannot write `/dev/full`: "));
     }
+    // A failure does not keep the next one from being written.
+    let good = scratch("full").join("good.json");
+    let good = good.to_str().expect("UTF-8");
+    let output = run(&["--virtual", "--svg", "/dev/full", "--trace", good]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(std::fs::metadata(good).is_ok_and(|file| file.len() > 0));
 }
 
 #[test]

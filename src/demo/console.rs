@@ -2,7 +2,8 @@
 //!
 //! `println!` panics when nobody reads any more, as in `demitasse | head -1`. A program in a pipe
 //! should just end. So everything is written here, and a closed pipe ends the program, quietly and
-//! without an error, as it does for those who are written in C.
+//! without an error, as it does for those who are written in C. Only where files are still to be
+//! written does the run go on, in silence.
 //!
 //! Output is *plain*, without a single escape code, unless standard output is a terminal that knows
 //! them (`TERM`) and `NO_COLOR` is not set. See <https://no-color.org>.
@@ -16,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::env;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::process::{self, Command};
+use std::process::{self, Command, ExitCode};
 
 /// The lines of more fetches than this are cut short, to the first few.
 const MANY: usize = 100;
@@ -27,19 +28,39 @@ thread_local! {
     static LINES: Cell<(usize, usize)> = const { Cell::new((usize::MAX, 0)) };
     /// The lines at the bottom that can be drawn anew.
     static SHOWN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// Whether the run goes on when nothing can be printed any more.
+    static GOES_ON: Cell<bool> = const { Cell::new(false) };
+    /// How standard output ended, if it has: with this exit code.
+    static ENDED: Cell<Option<u8>> = const { Cell::new(None) };
+}
+
+/// From now on, an end of standard output does not end the program.
+pub fn go_on_without_output() {
+    GOES_ON.set(true);
+}
+
+/// What standard output has to say of how the program went.
+pub fn exit_code() -> ExitCode {
+    ExitCode::from(ENDED.get().unwrap_or(0))
 }
 
 /// Prints text and the end of its line.
 pub fn print(text: &str) {
+    if ENDED.get().is_some() {
+        return;
+    }
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{text}").and_then(|()| out.flush());
-    if let Err(error) = written {
-        if error.kind() != ErrorKind::BrokenPipe {
-            complain(&format!("cannot write to standard output: {error}"));
-            process::exit(1);
-        }
-        process::exit(0);
+    let Err(error) = written else { return };
+    let is_closed = error.kind() == ErrorKind::BrokenPipe;
+    if !is_closed {
+        complain(&format!("cannot write to standard output: {error}"));
     }
+    let code = u8::from(!is_closed);
+    if !GOES_ON.get() {
+        process::exit(code.into());
+    }
+    ENDED.set(Some(code));
 }
 
 /// Prints sentences, in lines that fit.
@@ -122,7 +143,7 @@ fn up(lines: usize) -> String {
 /// What standard output can show.
 pub fn style(args: &Args) -> Style {
     let is_terminal = io::stdout().is_terminal();
-    let columns = is_terminal.then(columns).flatten();
+    let columns = columns(is_terminal);
     let width = args.width.or(columns).unwrap_or(Style::default().width);
     Style {
         width: width.clamp(40, 200),
@@ -137,15 +158,21 @@ fn is_plain() -> bool {
     is_set("NO_COLOR") || env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// How wide the terminal is. `std` cannot ask it, but every Unix has a program that can.
-fn columns() -> Option<usize> {
+/// How many columns there are, if the user says so or a terminal does.
+fn columns(is_terminal: bool) -> Option<usize> {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let columns = columns.or_else(|| {
-        let terminal = File::open("/dev/tty").ok()?;
-        let stty = Command::new("stty").arg("size").stdin(terminal).output();
-        let size = String::from_utf8(stty.ok()?.stdout).ok()?;
-        size.split_whitespace().nth(1)?.parse().ok()
-    });
-    // A terminal that does not know says 0.
-    columns.filter(|columns| *columns > 0)
+    let size = || is_terminal.then(terminal_size).flatten();
+    columns
+        .or_else(|| Some(size()?.1))
+        // A terminal that does not know says 0.
+        .filter(|columns| *columns > 0)
+}
+
+/// The rows and columns of the terminal. `std` cannot ask, but every Unix has a program that can.
+fn terminal_size() -> Option<(usize, usize)> {
+    let terminal = File::open("/dev/tty").ok()?;
+    let stty = Command::new("stty").arg("size").stdin(terminal).output();
+    let size = String::from_utf8(stty.ok()?.stdout).ok()?;
+    let (rows, columns) = size.trim().split_once(' ')?;
+    Some((rows.parse().ok()?, columns.parse().ok()?))
 }

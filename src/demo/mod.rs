@@ -10,6 +10,7 @@
 //! | `exercises.rs` | which exercises are solved |
 //! | `bars.rs` | what grows on a terminal meanwhile |
 //! | `args.rs` | what the user asked for |
+//! | `export.rs` | the files that are written |
 //! | `console.rs` | standard output |
 //!
 //! All of it runs on an event loop that tells what it does, also the blocking path, which never
@@ -25,6 +26,7 @@ pub mod compare;
 mod concurrent;
 pub mod console;
 pub mod exercises;
+pub mod export;
 pub mod forgotten;
 pub mod rows;
 
@@ -32,7 +34,7 @@ use crate::view::timeline::{self, Style};
 use args::{Args, Command};
 use bars::Bars;
 use console::say;
-use demitasse::{Event, EventLoop, instrument, now};
+use demitasse::{Event, EventLoop, instrument};
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +48,7 @@ use std::time::Duration;
 pub struct Run {
     /// What the pictures call it.
     pub title: &'static str,
-    /// From the first fetch to the last answer.
+    /// From the loop's beginning to its end: what the pictures show.
     pub took: Duration,
     /// All that the loop told.
     pub events: Vec<Event>,
@@ -77,20 +79,16 @@ where
     // Bars sleep between two drawings, and a loop with a timer is never stuck.
     let has_bars = style.colour && !args.is_virtual && args.command != Command::Forgotten;
     let bars = has_bars.then(|| Bars::new(&args.endpoints(), &events, *style));
-    let mut took = Duration::ZERO;
     let timed = async {
         bars.iter().for_each(Bars::spawn);
-        let start = now();
-        let data = fetches.await;
-        took = now() - start;
-        data
+        fetches.await
     };
     let data = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(timed)));
     bars.iter().for_each(Bars::finish);
     let events = bars::without(events.take());
     let run = Run {
         title,
-        took,
+        took: events.last().map_or(Duration::ZERO, |event| event.time),
         events,
     };
     (run, data)

@@ -12,7 +12,7 @@
 //! Read next: `demo/bars.rs`, the task that draws it.
 
 use super::timeline::Style;
-use super::timeline::text::{fit, spell};
+use super::timeline::text::{Unit, fit};
 use demitasse::{Event, EventKind};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -101,11 +101,16 @@ impl Bars {
         let label = self.bars.iter().map(|bar| bar.label.chars().count());
         let label = label.max().unwrap_or(0).min(20);
         let width = style.width.saturating_sub(label + 15).min(60);
+        let lengths = self
+            .bars
+            .iter()
+            .filter_map(|bar| Some(bar.due? - bar.began?));
+        let unit = Unit::of(lengths);
         let line = |bar: &Bar| {
             let (share, time) = (bar.share(now), bar.time(now));
             let name = fit(&bar.label, label);
             let bar = paint(share, width, style);
-            format!("   {name:<label$} {bar} {}", spell(time))
+            format!("   {name:<label$} {bar} {}", unit.spell(time))
         };
         self.bars.iter().map(line).collect()
     }

@@ -12,10 +12,10 @@
 //! Read next: `live.rs`.
 
 use super::shapes::{STATES, STYLE, Shape, Xml, words};
-use super::timeline::Run;
 use super::timeline::lanes::Lanes;
 use super::timeline::lanes::lane::{Lane, Span, State};
-use super::timeline::text::{fit, spell, ticks};
+use super::timeline::text::{Unit, fit};
+use super::timeline::{Axis, Run};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -33,9 +33,8 @@ const TOP: f64 = 54.0;
 pub fn draw(runs: &[Run<'_>]) -> String {
     let read = |run: &Run<'_>| (run.title.to_string(), Lanes::read(run.events, MOST_LANES));
     let runs: Vec<_> = runs.iter().map(read).collect();
-    let end = runs.iter().map(|(_, run)| run.end).max();
     let mut svg = Svg {
-        end: end.unwrap_or_default(),
+        axis: Axis::of(runs.iter().map(|(_, run)| run.end)),
         y: TOP,
         seen: Vec::new(),
         body: String::new(),
@@ -61,7 +60,7 @@ pub fn draw(runs: &[Run<'_>]) -> String {
 
 /// A picture, while it is drawn.
 struct Svg {
-    end: Duration,
+    axis: Axis,
     /// Where the next row begins.
     y: f64,
     /// The states that were drawn.
@@ -71,14 +70,14 @@ struct Svg {
 
 impl Svg {
     fn x(&self, time: Duration) -> f64 {
-        let share = time.as_secs_f64() / self.end.as_secs_f64().max(f64::MIN_POSITIVE);
+        let share = time.as_secs_f64() / self.axis.end.as_secs_f64().max(f64::MIN_POSITIVE);
         LEFT + (WIDTH - LEFT - RIGHT) * share
     }
 
     /// The scale, and lines down to where the lanes end.
     fn axis(&self, bottom: f64) -> String {
         let mut axis = String::new();
-        for (time, text) in ticks(self.end, 8) {
+        for (time, text) in self.axis.unit.ticks(self.axis.end, 8) {
             let x = self.x(time);
             let _ = writeln!(
                 axis,
@@ -105,7 +104,7 @@ impl Svg {
 
     fn run(&mut self, title: &str, run: &Lanes) {
         self.text("title", 14.0, title);
-        self.text("faint", LEFT + 6.0, &spell(run.end));
+        self.text("faint", LEFT + 6.0, &self.axis.unit.spell(run.end));
         self.y += ROW;
         self.lane(&run.thread);
         run.lanes.iter().for_each(|lane| self.lane(lane));
@@ -149,7 +148,9 @@ impl Svg {
                 self.seen.push(span.state);
             }
             let label = Xml(&lane.label);
-            let (start, end) = (spell(span.from), spell(span.to));
+            let start = self.axis.unit.spell(span.from);
+            let length = span.to - span.from;
+            let length = Unit::of([length]).spell(length);
             let shape = Shape {
                 state: span.state,
                 from,
@@ -158,7 +159,7 @@ impl Svg {
             };
             let _ = writeln!(
                 self.body,
-                "<g><title>{label}: {meaning}, {start} to {end}</title>{shape}</g>"
+                "<g><title>{label}: {meaning}, from {start}, for {length}</title>{shape}</g>"
             );
         }
     }

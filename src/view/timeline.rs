@@ -31,7 +31,7 @@ use lanes::lane::{Lane, Span, State};
 use std::fmt::Write;
 use std::time::Duration;
 pub use text::Style;
-use text::{fit, spell, ticks};
+use text::{Unit, fit};
 
 /// How many lanes a run gets at most, beside the thread's. More than this is no picture.
 const MOST_LANES: usize = 16;
@@ -47,6 +47,25 @@ pub struct Run<'a> {
     pub title: &'a str,
     /// All that the loop told.
     pub events: &'a [Event],
+}
+
+/// The scale of a picture: when it ends, and in which unit it says its times.
+#[derive(Clone, Copy)]
+pub struct Axis {
+    /// The latest moment that is drawn.
+    pub end: Duration,
+    /// The unit of all times in the picture, and of sentences about it.
+    pub unit: Unit,
+}
+
+impl Axis {
+    /// For runs that end at these times.
+    pub fn of(ends: impl Iterator<Item = Duration> + Clone) -> Self {
+        Axis {
+            end: ends.clone().max().unwrap_or_default(),
+            unit: Unit::of(ends),
+        }
+    }
 }
 
 /// The sign of a state, and the number of its colour.
@@ -74,12 +93,14 @@ const LEGEND: [(State, &str); 6] = [
 
 /// Draws runs on a shared axis, and explains the signs.
 pub fn draw(runs: &[Run<'_>], style: &Style) -> String {
-    let (lanes, seen) = draw_lanes(runs, Duration::ZERO, style);
+    let ends = runs.iter().filter_map(|run| run.events.last());
+    let axis = Axis::of(ends.map(|event| event.time));
+    let (lanes, seen) = draw_lanes(runs, axis, style);
     lanes + "\n" + &legend(&seen, style)
 }
 
-/// Draws runs on a shared axis that is at least so long. Gives the states that can be seen, too.
-pub fn draw_lanes(runs: &[Run<'_>], axis: Duration, style: &Style) -> (String, Vec<State>) {
+/// Draws runs on an axis. Gives the states that can be seen, too.
+pub fn draw_lanes(runs: &[Run<'_>], axis: Axis, style: &Style) -> (String, Vec<State>) {
     let read = |run: &Run<'_>| (run.title.to_string(), Lanes::read(run.events, MOST_LANES));
     let runs: Vec<_> = runs.iter().map(read).collect();
     let longest = |(title, run): &(String, Lanes)| {
@@ -88,12 +109,12 @@ pub fn draw_lanes(runs: &[Run<'_>], axis: Duration, style: &Style) -> (String, V
     };
     let label = runs.iter().filter_map(longest).max().unwrap_or(0);
     let label = label.min(LONGEST_LABEL) + 4;
-    let ends = runs.iter().map(|(_, run)| run.end);
     let mut picture = Picture {
         style,
         label,
         columns: style.width.saturating_sub(label + COUNTS).max(10),
-        end: ends.fold(axis, Duration::max),
+        end: axis.end,
+        unit: axis.unit,
         seen: Vec::new(),
         text: String::new(),
     };
@@ -134,6 +155,7 @@ struct Picture<'a> {
     label: usize,
     columns: usize,
     end: Duration,
+    unit: Unit,
     /// The states that were drawn.
     seen: Vec<State>,
     text: String,
@@ -159,7 +181,7 @@ impl Picture<'_> {
         };
         let mut ruler = vec![line; self.columns];
         let mut marks = String::new();
-        for (time, text) in ticks(self.end, self.columns / 9) {
+        for (time, text) in self.unit.ticks(self.end, self.columns / 9) {
             let column = self.column(time);
             ruler[column] = tick;
             let gap = column.saturating_sub(marks.chars().count());
@@ -176,7 +198,7 @@ impl Picture<'_> {
         let (wide, narrow, columns) = (self.label - 2, self.label - 4, self.columns);
         let title = format!(" {:<wide$} ", fit(title, wide));
         let title = self.style.paint("1", &title);
-        let took = spell(run.end);
+        let took = self.unit.spell(run.end);
         let _ = writeln!(self.text, "{title}{took:<columns$} polls wakes");
         for lane in all(run) {
             let cells = self.cells(lane);
