@@ -50,7 +50,7 @@ fn run(args: &Args) -> ExitCode {
         Command::Sync => vec![compare::blocking(args, &style)],
         Command::Async => vec![compare::concurrent(args, &style)],
         Command::Rows => rows::run(args, &style),
-        Command::Forgotten => vec![forgotten::run(args, &style)],
+        Command::Forgotten => vec![forgotten::run(args)],
     };
     let drawn: Vec<_> = runs.iter().map(Run::as_drawn).collect();
     if args.command != Command::Rows {

@@ -14,7 +14,6 @@ use super::{Run, blocking, concurrent, console, record};
 use crate::view::timeline::Style;
 use crate::view::timeline::text::Unit;
 use demitasse::EventKind;
-use std::panic::resume_unwind;
 use std::time::Duration;
 
 /// The blocking path: fetches, and says how long it took.
@@ -36,7 +35,6 @@ where
     F: Future<Output = Vec<String>>,
 {
     let (run, data) = record(title, args, style, fetches);
-    let data = data.unwrap_or_else(|panic| resume_unwind(panic));
     let took = seconds(run.took);
     console::print(&format!("\nTotal {kind} time: {took} seconds"));
     console::print(&format!("{}\n", sizes(&args.endpoints(), &data)));

@@ -6,7 +6,8 @@
 //! written does the run go on, in silence.
 //!
 //! Output is *plain*, without a single escape code, unless standard output is a terminal that knows
-//! them (`TERM`) and `NO_COLOR` is not set. See <https://no-color.org>.
+//! them (`TERM`). `NO_COLOR` takes the colours, see <https://no-color.org>, but leaves what moves.
+//! A terminal whose language is set to ASCII (`LANG=C`) gets ASCII signs.
 //!
 //! What the fetches say while they run goes through [`say`]. Of a hundred thousand lines nobody
 //! reads more than the first, so the others are only counted.
@@ -147,15 +148,40 @@ pub fn style(args: &Args) -> Style {
     let width = args.width.or(columns).unwrap_or(Style::default().width);
     Style {
         width: width.clamp(40, 200),
-        colour: is_terminal && !is_plain(),
-        ascii: args.ascii,
+        colour: is_terminal && !is_dumb() && !is_set("NO_COLOR"),
+        ascii: args.ascii || is_terminal && !knows_unicode(),
     }
 }
 
-/// Whether the user or the terminal wants no escape codes.
-fn is_plain() -> bool {
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    is_set("NO_COLOR") || env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+/// Whether standard output is a terminal that can show so many lines, each of this width, and draw
+/// them anew: they must not wrap, nor scroll.
+pub fn has_room_for(lines: usize, width: usize) -> bool {
+    if !io::stdout().is_terminal() || is_dumb() {
+        return false;
+    }
+    let Some((rows, columns)) = terminal_size() else {
+        return false;
+    };
+    rows >= lines && columns >= width
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the terminal knows no escape codes.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// Whether the user's language has more letters than ASCII. If nothing is said, it has.
+fn knows_unicode() -> bool {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let Some(name) = names.into_iter().find(|name| is_set(name)) else {
+        return true;
+    };
+    let language = env::var(name).unwrap_or_default().to_lowercase();
+    language.contains("utf-8") || language.contains("utf8")
 }
 
 /// How many columns there are, if the user says so or a terminal does.

@@ -13,7 +13,6 @@ use super::args::Args;
 use super::{Run, blocking, compare, concurrent, console, record};
 use crate::view::timeline::{self, Axis, Style};
 use demitasse::{gather, instrument, spawn};
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -142,8 +141,7 @@ pub fn run(args: &Args, style: &Style) -> Vec<Run> {
         console::print(&style.paint("1", &heading));
         console::print(&format!("    {}\n", row.code[number]));
         let fetches = (row.fetch_all)(args.endpoints(), args.delay);
-        let (run, data) = record(row.title, args, style, fetches);
-        data.unwrap_or_else(|panic| resume_unwind(panic));
+        let (run, _) = record(row.title, args, style, fetches);
         let took = run.took;
         runs.push(run);
         let axis = axis(args, &runs);
