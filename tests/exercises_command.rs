@@ -1,7 +1,8 @@
 //! `demitasse exercises`: what it lists, remembers and watches.
 //!
 //! The project here is a scratch one with three pages, and its cargo is a script. It judges an
-//! exercise by a file, and writes down what it was asked.
+//! exercise by a file, and writes down what it was asked. No test sleeps: one that watches waits
+//! for a line of output, and what never comes is a failure after half a minute.
 
 #![cfg(unix)]
 
@@ -9,10 +10,13 @@ mod binary_support;
 
 use binary_support::demitasse;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::Duration;
 
 /// A scratch project, removed when it is dropped.
 struct Project(PathBuf);
@@ -119,7 +123,8 @@ fn a_list_has_a_tick_for_what_is_solved_and_names_what_is_next() {
 1 of 3 are solved. Next is 02: the first step that fails is `step2_b`.
   The second.
 Its page is docs/exercises/02-two.md, and its hints begin in line 5.
-Run it with `cargo test --test ex02`.
+`cargo run -- exercises --watch` runs it whenever you save a file of it;
+`cargo test --test ex02` runs it once.
 ";
     assert_eq!(project.list(), text);
     assert_eq!(project.asked(), ["ex01", "ex02", "ex03"]);
@@ -177,6 +182,31 @@ fn what_has_not_changed_is_known_at_once() {
 }
 
 #[test]
+fn an_executor_of_one_s_own_is_the_last() {
+    let project = Project::new([SOLVED, SOLVED, SOLVED]);
+    project.write("docs/exercises/own.md", "# own · Mine\n\n## Hints\n");
+    project.write("tests/exercises/own_test.rs", FAILS);
+    let text = project.list();
+    assert!(text.contains("\n[ ]     _ s  own Mine\n\n"), "{text}");
+    assert!(
+        text.contains("\n3 of 4 are solved. Next is own: "),
+        "{text}"
+    );
+    assert!(text.contains("`cargo test --test own`"), "{text}");
+    assert_eq!(
+        project.run(&["exercises", "own"]).status.code(),
+        Some(1),
+        "it fails"
+    );
+    // Its files are in a folder.
+    project.asked();
+    fs::create_dir_all(project.0.join("tests/exercises/own")).expect("a folder");
+    project.write("tests/exercises/own/executor.rs", "// changed");
+    project.list();
+    assert_eq!(project.asked(), ["own"]);
+}
+
+#[test]
 fn a_memory_that_cannot_be_read_or_written_costs_only_time() {
     let project = Project::new([SOLVED, SOLVED, SOLVED]);
     project.write("target/exercises.txt", "01\tx\n\n02\n03\t\t\t\n");
@@ -209,8 +239,10 @@ fn exercises_that_are_not_there_get_one_sentence() {
         assert_eq!(sentence.lines().count(), 1, "{sentence}");
         sentence
     };
-    let sentence = said(&mut demitasse(&["exercises", "99"]));
-    assert_eq!(sentence, "demitasse: there is no exercise 99\n");
+    for args in [&["exercises", "99"][..], &["exercises", "99", "--watch"]] {
+        let sentence = said(&mut demitasse(args));
+        assert_eq!(sentence, "demitasse: there is no exercise 99\n");
+    }
     let nowhere = std::env::temp_dir().join("demitasse-no-such-folder");
     let sentence = said(demitasse(&["exercises"]).env("CARGO_MANIFEST_DIR", nowhere));
     assert!(
@@ -221,5 +253,144 @@ fn exercises_that_are_not_there_get_one_sentence() {
     assert!(
         sentence.starts_with("demitasse: cannot run cargo: "),
         "{sentence}"
+    );
+}
+
+// ---- watching ------------------------------------------------------------------------------
+
+/// A watcher that runs, and what it prints. It is killed when it is dropped.
+struct Watcher {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watcher {
+    fn new(project: &Project, args: &[&str]) -> Watcher {
+        let mut command = project.command(args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let output = BufReader::new(child.stdout.take().expect("its output is ours"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Watcher { child, lines }
+    }
+
+    /// The lines up to one with this text.
+    fn up_to(&self, text: &str) -> String {
+        let mut seen = String::new();
+        while !seen.contains(text) {
+            let line = self.lines.recv_timeout(Duration::from_secs(30));
+            let line = line.unwrap_or_else(|_| panic!("no `{text}` came after:\n{seen}"));
+            seen += &format!("{line}\n");
+        }
+        seen
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last line that a watcher prints before it waits.
+const WAITS: &str = "Ctrl-C ends this.";
+
+#[test]
+fn a_watcher_runs_the_first_open_one_at_each_change_and_then_the_next() {
+    let project = Project::new([SOLVED, FAILS, BROKEN]);
+    let mut watcher = Watcher::new(&project, &["exercises", "--watch"]);
+    let text = watcher.up_to(WAITS);
+    assert!(
+        text.contains("01 is solved.\n\n02 The page 02-two\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("test step2_b ... FAILED"),
+        "what cargo said is shown"
+    );
+    assert!(
+        text.contains("the first step that fails is `step2_b`.\n  The second.\n"),
+        "{text}"
+    );
+    assert!(text.contains("hints begin in line 5."), "{text}");
+    assert_eq!(project.asked(), ["ex01", "ex02"]);
+
+    project.edit(2, BROKEN);
+    let text = watcher.up_to(WAITS);
+    assert!(
+        text.contains("it does not compile yet: error[E0425]: no `it`."),
+        "{text}"
+    );
+    assert_eq!(project.asked(), ["ex02"], "once for one change");
+
+    project.write("src/lib.rs", "//! It has changed.");
+    watcher.up_to(WAITS);
+    assert_eq!(
+        project.asked(),
+        ["ex02"],
+        "the library is a part of every exercise"
+    );
+
+    project.edit(2, SOLVED);
+    let text = watcher.up_to(WAITS);
+    assert!(
+        text.contains("02 is solved.\n\n03 The page 03-three\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("   Compiling it\n"),
+        "what the compiler said is shown"
+    );
+    assert_eq!(project.asked(), ["ex02", "ex03"]);
+
+    project.edit(3, SOLVED);
+    let text = watcher.up_to("All are solved.");
+    assert!(
+        text.ends_with("03 is solved.\n\nAll are solved.\n"),
+        "{text}"
+    );
+    assert!(watcher.end().success());
+}
+
+#[test]
+fn a_watcher_begins_with_the_one_that_is_named_and_comes_round() {
+    let project = Project::new([FAILS, FAILS, FAILS]);
+    let watcher = Watcher::new(&project, &["exercises", "--watch", "03"]);
+    watcher.up_to(WAITS);
+    assert_eq!(project.asked(), ["ex03"]);
+    project.edit(3, SOLVED);
+    let text = watcher.up_to(WAITS);
+    assert!(
+        text.contains("03 is solved.\n\n01 The page 01-one\n"),
+        "{text}"
+    );
+    assert_eq!(project.asked(), ["ex03", "ex01"]);
+}
+
+#[test]
+fn a_watcher_leaves_what_is_solved_alone() {
+    let project = Project::new([SOLVED, SOLVED, FAILS]);
+    project.list();
+    project.asked();
+    let watcher = Watcher::new(&project, &["exercises", "--watch"]);
+    watcher.up_to(WAITS);
+    assert_eq!(
+        project.asked(),
+        ["ex03"],
+        "the others have not changed since"
     );
 }

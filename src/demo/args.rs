@@ -1,7 +1,11 @@
 //! What the user asked for.
 //!
-//! By hand, because demitasse depends on nothing, and because it is short. Every way to get it
-//! wrong has one sentence that says what is wrong; `main.rs` adds the usage.
+//! By hand, because demitasse depends on nothing, and because it is short. Commands and options
+//! stand in one table each. Every way to get it wrong has one sentence that says what is wrong, and
+//! which word is near; `main.rs` adds where the usage is.
+//!
+//! What people type is taken: a delay as `3`, `0.5`, `3 s` or `1µs`, `help` without dashes, and one
+//! `--` too many. What is surely a slip is not: a file called `--virtual`, or `-`.
 //!
 //! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
 //! and below it no sum of times leaves the simulated clock's 584 years. A run keeps all its events,
@@ -9,7 +13,8 @@
 //!
 //! Read next: `console.rs`, the other end.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::iter::Peekable;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,18 +28,19 @@ Commands:
   compare          both paths, and the difference (the default)
   sync             only the blocking path
   async            only the event loop
-  rows             five ways to write the same two fetches
+  rows             five ways to write the same fetches
   forgotten        a future that keeps no waker, and what the loop says of it
-  exercises [NN]   which exercises are solved; or runs one of them
+  exercises [NN]   which exercises are solved; or runs one of them; with --watch,
+                   again at each change, and then the next
 
 Options:
-  --delay TIME     how long a fetch waits, as 3s, 1.5s or 250ms (default: 3s)
+  --delay TIME     how long a fetch waits, as 3, 1.5s or 250ms (default: 3s)
   --tasks N        how many fetches there are (default: 2)
   --virtual        on a simulated clock: the same times, at once
   --steps          tell what the loop did, turn by turn
   --svg FILE       write the timeline as a picture
   --trace FILE     write a trace, to open in ui.perfetto.dev
-  --width N        draw so many columns wide, from 60 to 200
+  --width N        draw so many columns wide, from 40 to 200
   --ascii          draw with ASCII signs only
   --help           print this
   --version        print the version";
@@ -49,8 +55,13 @@ pub enum Request {
     Help,
     /// `--version`
     Version,
-    /// `exercises`, maybe with the number of one.
-    Exercises(Option<u8>),
+    /// `exercises`.
+    Exercises {
+        /// Which one: `05`, or `own`.
+        name: Option<String>,
+        /// Whether to run it again at each change.
+        watch: bool,
+    },
     /// Anything else.
     Run(Args),
 }
@@ -70,6 +81,50 @@ pub enum Command {
     Forgotten,
 }
 
+const COMMANDS: [(&str, Command); 5] = [
+    ("compare", Command::Compare),
+    ("sync", Command::Sync),
+    ("async", Command::Async),
+    ("rows", Command::Rows),
+    ("forgotten", Command::Forgotten),
+];
+
+/// What can be written to a file. `export.rs` writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Export {
+    /// The timeline as a picture.
+    Svg,
+    /// All events, for a trace viewer.
+    Trace,
+}
+
+/// What an option takes, and what it does.
+enum Takes {
+    Nothing(fn(&mut Args)),
+    Value(fn(&mut Args, &str) -> Result<(), String>),
+    File(Export),
+}
+
+const OPTIONS: [(&str, Takes); 8] = [
+    (
+        "--delay",
+        Takes::Value(|args, text| delay(text).map(|delay| args.delay = delay)),
+    ),
+    (
+        "--tasks",
+        Takes::Value(|args, text| tasks(text).map(|tasks| args.tasks = tasks)),
+    ),
+    (
+        "--width",
+        Takes::Value(|args, text| width(text).map(|width| args.width = Some(width))),
+    ),
+    ("--virtual", Takes::Nothing(|args| args.is_virtual = true)),
+    ("--steps", Takes::Nothing(|args| args.steps = true)),
+    ("--ascii", Takes::Nothing(|args| args.ascii = true)),
+    ("--svg", Takes::File(Export::Svg)),
+    ("--trace", Takes::File(Export::Trace)),
+];
+
 /// How to run it.
 #[derive(Debug)]
 pub struct Args {
@@ -83,10 +138,8 @@ pub struct Args {
     pub is_virtual: bool,
     /// Whether to tell the run turn by turn.
     pub steps: bool,
-    /// Where to write a picture.
-    pub svg: Option<PathBuf>,
-    /// Where to write a trace.
-    pub trace: Option<PathBuf>,
+    /// What to write, and where.
+    pub exports: Vec<(Export, PathBuf)>,
     /// How many columns to draw in.
     pub width: Option<usize>,
     /// Whether to draw with ASCII signs only.
@@ -119,110 +172,203 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
         tasks: 2,
         is_virtual: false,
         steps: false,
-        svg: None,
-        trace: None,
+        exports: Vec::new(),
         width: None,
         ascii: false,
     };
-    let mut named = None;
-    let mut words = words.into_iter().peekable();
+    let mut named: Option<OsString> = None;
+    // No command begins with a dash, so `--` has nothing to end.
+    let words = words.into_iter().filter(|word| word != "--");
+    let mut words = words.peekable();
     if words.next_if(|word| word == "exercises").is_some() {
         return exercises(words);
     }
     while let Some(word) = words.next() {
-        let word = word.to_string_lossy();
-        if word == "--help" || word == "-h" {
-            return Ok(Request::Help);
-        } else if word == "--version" || word == "-V" {
-            return Ok(Request::Version);
-        } else if word.starts_with('-') {
-            option(&mut args, &word, &mut words)?;
-        } else if named.replace(command(&word)?).is_some() {
-            return Err("only one command can be given".to_string());
+        let text = word.to_string_lossy();
+        match &*text {
+            "--help" | "-h" | "help" => return Ok(Request::Help),
+            "--version" | "-V" => return Ok(Request::Version),
+            option if option.starts_with('-') => read_option(&mut args, &word, &mut words)?,
+            command => {
+                args.command = read_command(command)?;
+                if let Some(other) = named.replace(word.clone()) {
+                    let other = other.to_string_lossy();
+                    return Err(format!(
+                        "`{other}` and `{command}` are two commands: give only one"
+                    ));
+                }
+            }
         }
     }
-    args.command = named.unwrap_or(args.command);
     Ok(Request::Run(args))
 }
 
-/// Reads what stands behind `exercises`.
-fn exercises(mut words: impl Iterator<Item = OsString>) -> Result<Request, String> {
-    let Some(word) = words.next() else {
-        return Ok(Request::Exercises(None));
-    };
-    let word = word.to_string_lossy();
-    match (word.parse(), words.next()) {
-        _ if word == "--help" || word == "-h" => Ok(Request::Help),
-        (Ok(number), None) => Ok(Request::Exercises(Some(number))),
-        (Ok(_), Some(_)) => Err("`exercises` takes one number at most".to_string()),
-        (Err(_), _) => Err(format!(
-            "`{word}` is no number of an exercise: write it as 05"
-        )),
+/// Reads what stands after `exercises`.
+fn exercises(words: impl Iterator<Item = OsString>) -> Result<Request, String> {
+    let (mut name, mut watch) = (None, false);
+    for word in words {
+        let word = word.to_string_lossy();
+        let read = match (&*word, word.parse::<u8>()) {
+            ("--help" | "-h" | "help", _) => return Ok(Request::Help),
+            ("--watch", _) => {
+                watch = true;
+                continue;
+            }
+            ("own", _) => "own".to_string(),
+            (_, Ok(number)) => format!("{number:02}"),
+            _ => {
+                let near = did_you_mean(&word, ["--watch", "own"].into_iter());
+                return Err(format!(
+                    "`{word}` is no number of an exercise: write it as 05{near}"
+                ));
+            }
+        };
+        if name.replace(read).is_some() {
+            return Err("`exercises` takes one number at most".to_string());
+        }
     }
+    Ok(Request::Exercises { name, watch })
 }
 
-fn command(word: &str) -> Result<Command, String> {
-    match word {
-        "compare" => Ok(Command::Compare),
-        "sync" => Ok(Command::Sync),
-        "async" => Ok(Command::Async),
-        "rows" => Ok(Command::Rows),
-        "forgotten" => Ok(Command::Forgotten),
-        "exercises" => Err("`exercises` must be the first word".to_string()),
-        _ => Err(format!("there is no command `{word}`")),
+fn read_command(word: &str) -> Result<Command, String> {
+    if word == "exercises" {
+        return Err("`exercises` must be the first word".to_string());
     }
+    let found = COMMANDS.iter().find(|(name, _)| *name == word);
+    let names = COMMANDS.iter().map(|(name, _)| *name);
+    let names = names.chain(["exercises", "help"]);
+    found
+        .map(|(_, command)| *command)
+        .ok_or_else(|| format!("there is no command `{word}`{}", did_you_mean(word, names)))
 }
 
 /// Reads one option, with its value if it has one: the next word, or what follows a `=`.
-fn option(
+fn read_option(
     args: &mut Args,
-    word: &str,
-    words: &mut impl Iterator<Item = OsString>,
+    word: &OsStr,
+    words: &mut Peekable<impl Iterator<Item = OsString>>,
 ) -> Result<(), String> {
-    let (option, attached) = match word.split_once('=') {
-        Some((option, value)) => (option, Some(OsString::from(value))),
-        None => (word, None),
+    let (option, attached) = split_at_equals(word);
+    let option = &*option.to_string_lossy();
+    let Some((_, takes)) = OPTIONS.iter().find(|(name, _)| *name == option) else {
+        let names = OPTIONS.iter().map(|(name, _)| *name);
+        let names = names.chain(["--help", "--version"]);
+        let near = did_you_mean(option, names);
+        return Err(format!("there is no option `{option}`{near}"));
     };
-    let is_flag = ["--virtual", "--steps", "--ascii"].contains(&option);
-    if is_flag && attached.is_some() {
-        return Err(format!("`{option}` takes no value"));
+    if let Takes::Nothing(set) = takes {
+        set(args);
+        return match attached {
+            Some(_) => Err(format!("`{option}` takes no value")),
+            None => Ok(()),
+        };
     }
-    let value = || {
-        let value = attached.or_else(|| words.next());
-        value.ok_or_else(|| format!("`{option}` needs a value"))
+    let needs = if matches!(takes, Takes::File(_)) {
+        "a file"
+    } else {
+        "a value"
     };
-    match option {
-        "--delay" => args.delay = delay(&value()?.to_string_lossy())?,
-        "--tasks" => args.tasks = tasks(&value()?.to_string_lossy())?,
-        "--width" => args.width = Some(width(&value()?.to_string_lossy())?),
-        "--svg" => args.svg = Some(value()?.into()),
-        "--trace" => args.trace = Some(value()?.into()),
-        "--virtual" => args.is_virtual = true,
-        "--steps" => args.steps = true,
-        "--ascii" => args.ascii = true,
-        _ => return Err(format!("there is no option `{option}`")),
+    let value = attached.or_else(|| words.next());
+    let value = value.ok_or_else(|| format!("`{option}` needs {needs}"))?;
+    let mut text = value.to_string_lossy().into_owned();
+    if text.starts_with("--") {
+        return Err(format!("`{option}` needs {needs}, and `{text}` is none"));
     }
-    Ok(())
+    match takes {
+        Takes::Value(set) => {
+            // `--delay 3 s`
+            if option == "--delay"
+                && let Some(unit) = words.next_if(|word| word.to_str().is_some_and(is_unit))
+            {
+                text += &unit.to_string_lossy();
+            }
+            set(args, &text)
+        }
+        Takes::File(_) if text.is_empty() => Err(format!("`{option}` needs {needs}")),
+        Takes::File(_) if text.starts_with('-') => Err(format!(
+            "`{option}` needs a file, and `{text}` is none: write `./{text}` if that is its name"
+        )),
+        Takes::File(export) => {
+            args.exports.push((*export, value.into()));
+            Ok(())
+        }
+        Takes::Nothing(_) => unreachable!("has been set"),
+    }
+}
+
+/// Splits `--svg=FILE`. A path need not be text, and keeps its bytes.
+#[cfg(unix)]
+fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
+    use std::os::unix::ffi::OsStrExt;
+    let mut parts = word.as_bytes().splitn(2, |byte| *byte == b'=');
+    let mut part = || {
+        parts
+            .next()
+            .map(|part| OsStr::from_bytes(part).to_os_string())
+    };
+    (part().unwrap_or_default(), part())
+}
+
+#[cfg(not(unix))]
+fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
+    match word.to_string_lossy().split_once('=') {
+        Some((option, value)) => (option.into(), Some(value.into())),
+        None => (word.into(), None),
+    }
+}
+
+/// The name that is meant by a slip of two letters at most, as the end of a sentence.
+fn did_you_mean<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let word = word.to_lowercase();
+    let near = names.map(|name| (distance(&word, name), name)).min();
+    match near {
+        Some((0..=2, name)) => format!("; did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
+
+/// How many letters must be put in, left out or changed to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in b.chars().enumerate() {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[row.len() - 1]
+}
+
+/// A unit of time in seconds.
+fn unit(name: &str) -> Option<f64> {
+    match name {
+        "h" => Some(3600.0),
+        "m" | "min" => Some(60.0),
+        "" | "s" | "sec" => Some(1.0),
+        "ms" => Some(1e-3),
+        // Two signs look like a mu.
+        "us" | "\u{b5}s" | "\u{3bc}s" => Some(1e-6),
+        "ns" => Some(1e-9),
+        _ => None,
+    }
+}
+
+fn is_unit(word: &str) -> bool {
+    !word.is_empty() && unit(word).is_some()
 }
 
 fn delay(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no delay: write it as 3s, 1.5s or 250ms");
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - unit.len()];
-    let scale = match unit {
-        "h" => 3600.0,
-        "m" => 60.0,
-        "s" => 1.0,
-        "ms" => 1e-3,
-        "us" => 1e-6,
-        "ns" => 1e-9,
-        _ => return Err(wrong()),
-    };
+    let wrong = || format!("cannot read `{text}` as a delay: write it as 3, 1.5s or 250ms");
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - rest.len()];
     let number: f64 = number.parse().map_err(|_| wrong())?;
+    let scale = unit(rest.trim()).ok_or_else(wrong)?;
     match Duration::try_from_secs_f64(number * scale) {
         Ok(delay) if delay <= LONGEST_DELAY => Ok(delay),
         _ => Err(format!(
-            "`{text}` is too long a delay: it may be 1h at most"
+            "a delay of `{text}` is too long: 1h is the longest"
         )),
     }
 }
@@ -232,14 +378,16 @@ fn tasks(text: &str) -> Result<usize, String> {
         Ok(0) => Err("with 0 tasks there is nothing to fetch: give at least 1".to_string()),
         Ok(number) if number <= MOST_TASKS => Ok(number),
         _ => Err(format!(
-            "`{text}` is no number of tasks from 1 to {MOST_TASKS}"
+            "cannot read `{text}` as a number of tasks: write one from 1 to {MOST_TASKS}"
         )),
     }
 }
 
 fn width(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(width @ 60..=200) => Ok(width),
-        _ => Err(format!("`{text}` is no width from 60 to 200")),
+        Ok(width @ 40..=200) => Ok(width),
+        _ => Err(format!(
+            "cannot read `{text}` as a width: write one from 40 to 200"
+        )),
     }
 }

@@ -75,7 +75,8 @@ fn list(exercises: &[Exercise]) -> Result<ExitCode, String> {
         None => "\nAll are solved.".to_string(),
         Some((next, why)) => format!(
             "\n{solved} of {total} are solved. Next is {}: {why}\n{}\n\
-             Run it with `cargo test --test {}`.",
+             `cargo run -- exercises --watch` runs it whenever you save a file of it;\n\
+             `cargo test --test {}` runs it once.",
             next.name,
             where_to_look(next),
             next.target()

@@ -53,7 +53,7 @@ impl Exercise {
     pub fn judge(&self, mut tell: impl FnMut(Duration)) -> Result<Run, String> {
         let start = Instant::now();
         let mut cargo = self.test();
-        if console::can_redraw() {
+        if console::can_redraw() && env::var_os("NO_COLOR").is_none() {
             cargo.env("CARGO_TERM_COLOR", "always");
         }
         let child = cargo
@@ -109,11 +109,11 @@ fn first_failure(output: &Output) -> String {
     )
 }
 
-/// What a step asks, in its own words.
+/// What a step asks, in its own words; or that it is not written yet.
 fn asked<'a>(tests: &'a str, step: &str) -> Option<&'a str> {
     let (_, told) = tests.split_once(&format!("---- {step} stdout ----"))?;
-    let (_, asked) = told.split_once("\nasked:\n")?;
-    Some(asked.lines().next()?.trim())
+    let mut lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.find(|line| *line != "asked:")
 }
 
 fn is_compiled(errors: &str) -> bool {

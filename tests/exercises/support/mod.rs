@@ -229,7 +229,8 @@ fn picture(events: &[Event]) -> String {
     if events.last().is_some_and(|event| !event.time.is_zero()) {
         let title = "the run";
         let run = timeline::Run { title, events };
-        let (mut lanes, seen) = timeline::draw_lanes(&[run], Duration::ZERO, &style);
+        let axis = timeline::Axis::of(events.last().map(|event| event.time).into_iter());
+        let (mut lanes, seen) = timeline::draw_lanes(&[run], axis, &style);
         // Once is enough to learn the signs.
         static IS_EXPLAINED: AtomicBool = AtomicBool::new(false);
         if !IS_EXPLAINED.swap(true, Ordering::Relaxed) {
