@@ -122,12 +122,22 @@ fn is_compiled(errors: &str) -> bool {
 
 fn text(output: &Output) -> String {
     let is_run = output.status.success() || is_compiled(&without_colours(&output.stderr));
-    let text = if is_run {
-        &output.stdout
-    } else {
-        &output.stderr
-    };
-    String::from_utf8_lossy(text).trim_matches('\n').to_string()
+    match is_run {
+        true => told(&String::from_utf8_lossy(&output.stdout)).to_string(),
+        false => String::from_utf8_lossy(&output.stderr).to_string(),
+    }
+    .trim_matches('\n')
+    .to_string()
+}
+
+/// What the tests that fail say, without the list of their names before and after it.
+fn told(tests: &str) -> &str {
+    let begin = tests.find("\n---- ");
+    let end = tests.rfind("\nfailures:\n");
+    match (begin, end) {
+        (Some(begin), Some(end)) if begin < end => &tests[begin..end],
+        _ => tests,
+    }
 }
 
 /// What cargo says, without the codes that colour it for the reader.

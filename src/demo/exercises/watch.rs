@@ -52,10 +52,11 @@ fn work_on(exercise: &Exercise, memory: &mut Memory, news: &str) -> Result<(), S
             console::print(&header);
         }
         console::print(&format!(
-            "\n{}\n\nRun in {}: {why}\n{}\n\
+            "\n{}\n\nRun in {}: {}\n{}\n\
              It runs again when you save a file of it. Ctrl-C ends this.",
             run.text,
             in_seconds(run.took),
+            why.lines().next().unwrap_or_default(), // the rest was just told
             where_to_look(exercise),
         ));
         wait_for_change(exercise, files);
