@@ -30,7 +30,53 @@ struct Wrong {
     says: &'static str,
 }
 
+/// What is not written yet when a step begins: nothing before it may need it.
+const WITHOUT_TIME: (&str, &str) = (
+    "pub fn simulate<F: Future>(future: F) -> F::Output {\n",
+    "pub fn simulate<F: Future>(future: F) -> F::Output {\n    todo!(\"step 4\");\n",
+);
+const WITHOUT_GATHER: (&str, &str) = (
+    "    let queue = Arc::default();\n    let mut children = BTreeMap::new();\n",
+    "    todo!(\"step 6\");\n    let queue = Arc::default();\n    let mut children = BTreeMap::new();\n",
+);
+const WITHOUT_HANDLES: (&str, &str) = (
+    "        if !self.is_finished() {\n            // The latest waker counts",
+    "        todo!(\"step 7\");\n        if !self.is_finished() {\n            // The latest waker counts",
+);
+
 const WRONG: &[Wrong] = &[
+    Wrong {
+        name: "without-spawn",
+        changes: &[
+            (
+                "pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {\n",
+                "pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {\n    todo!(\"step 3\");\n",
+            ),
+            WITHOUT_TIME,
+            WITHOUT_GATHER,
+            WITHOUT_HANDLES,
+        ],
+        fails: "step3",
+        says: "Not written yet, at ",
+    },
+    Wrong {
+        name: "without-time",
+        changes: &[WITHOUT_TIME, WITHOUT_GATHER, WITHOUT_HANDLES],
+        fails: "step4",
+        says: "Not written yet, at ",
+    },
+    Wrong {
+        name: "without-gather",
+        changes: &[WITHOUT_GATHER, WITHOUT_HANDLES],
+        fails: "step6",
+        says: "Not written yet, at ",
+    },
+    Wrong {
+        name: "without-handles",
+        changes: &[WITHOUT_HANDLES],
+        fails: "step7",
+        says: "Not written yet, at ",
+    },
     Wrong {
         name: "yields-without-a-wake",
         changes: &[(
