@@ -49,6 +49,9 @@ use std::time::{Duration, Instant};
 /// A run that takes longer than this hangs.
 const TOO_LONG: Duration = Duration::from_secs(300);
 
+/// An exercise has to stop by itself what hangs, and before that.
+const TOO_LONG_ALONE: Duration = Duration::from_secs(60);
+
 #[test]
 #[ignore = "guards our text; run by CI with --include-ignored"]
 fn pages_are_complete() {
@@ -79,9 +82,26 @@ fn pages_are_complete() {
             text.contains(&format!("cargo test --test ex{number}")),
             "does not say how to run it",
         );
+        let hints = (1..=4).map(|n| text.contains(&format!("<summary>{n} · ")));
+        must(hints.eq([true, true, true, false]), "has not three hints");
+        if let Some((_, section)) = text.split_once("\n## Break this one\n") {
+            let diff = section.split("```").nth(1).unwrap_or_default();
+            let mutants = mutants(&exercise);
+            let shown = mutants.iter().find(|mutant| {
+                let diff = diff.trim_start_matches("diff\n").trim_end();
+                mutant.text.trim_end().ends_with(diff)
+            });
+            let step = shown.and_then(|mutant| mutant.line("fails"));
+            must(
+                step.is_some_and(|step| section.contains(&format!("`{step}` fails"))),
+                "breaks it in a way that no mutant does, or names another step",
+            );
+        }
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            mutants(&exercise).into_iter().partition(Mutant::is_right);
         must(
-            text.matches("<details>").count() == 3,
-            "has not three hints",
+            !right.is_empty() && wrong.len() >= 3 || !exercise.is_apart(),
+            "has not three wrong solutions and a right one of another design",
         );
         let tests = read(test);
         for step in steps(&tests) {
@@ -681,7 +701,7 @@ impl Copy {
             .env("CARGO_BUILD_JOBS", "1")
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
-        let (is_success, text) = self.run(&mut cargo)?;
+        let (is_success, text) = self.run(&mut cargo, TOO_LONG)?;
         let is_compiled = text.contains("\n     Running ") || text.contains("\ntest result");
         Ok(Output::new(is_compiled, is_success, text))
     }
@@ -714,7 +734,7 @@ impl Copy {
         let is_built = self.path.join("libdemitasse.rlib").exists();
         let steps = [(&mut library, !is_built), (&mut test, true)];
         for (rustc, _) in steps.into_iter().filter(|(_, is_due)| *is_due) {
-            let (is_success, text) = self.run(rustc)?;
+            let (is_success, text) = self.run(rustc, TOO_LONG)?;
             if !is_success {
                 return Ok(Output::new(false, false, text));
             }
@@ -722,7 +742,7 @@ impl Copy {
         let mut test = Command::new(self.path.join("exercise"));
         // Most of them wait, if they wait.
         test.env("RUST_TEST_THREADS", "8");
-        let (is_success, text) = self.run(&mut test)?;
+        let (is_success, text) = self.run(&mut test, TOO_LONG_ALONE)?;
         Ok(Output::new(true, is_success, text))
     }
 
@@ -736,7 +756,7 @@ impl Copy {
     }
 
     /// Runs a command in the copy. Whether it succeeds, and all that it prints.
-    fn run(&self, command: &mut Command) -> Result<(bool, String)> {
+    fn run(&self, command: &mut Command, limit: Duration) -> Result<(bool, String)> {
         let log = self.path.join("log");
         let file = fs::File::create(&log).map_err(|error| error.to_string())?;
         let mut child = command
@@ -752,7 +772,7 @@ impl Copy {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 break status;
             }
-            if start.elapsed() > TOO_LONG {
+            if start.elapsed() > limit {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("{command:?} hangs"));

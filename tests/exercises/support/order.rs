@@ -58,32 +58,49 @@ fn number() -> Option<u32> {
 
 /// Begins a step, which hangs if the sender is not dropped in time.
 pub fn begin(asked: &'static str) -> Sender<()> {
-    let number = HERE.with(|here| here.as_ref().map_or(u32::MAX, |here| here.0));
-    let name = thread::current().name().unwrap_or("a step").to_string();
+    let here = here();
     let (sender, receiver) = channel();
     thread::spawn(move || {
         if receiver.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
-            stop(number, &name, asked);
+            let seconds = HANGS.as_secs();
+            here.stop(&format!(
+                "\nasked:\n  {asked}\n\nfound:\n  It has run for {seconds} s and does not end. Either \
+                 its thread sleeps and nobody wakes it,\n  or it goes round in a loop that polls \
+                 nothing.\n"
+            ));
         }
     });
     sender
 }
 
-/// Nobody can stop a thread that hangs, so this ends the process.
-fn stop(number: u32, name: &str, asked: &str) {
-    let seconds = HANGS.as_secs();
-    let hangs = format!(
-        "\nasked:\n  {asked}\n\nfound:\n  {name} has run for {seconds} s and does not end. Either its \
-         thread sleeps, and\n  nobody wakes it, or it goes round in a loop that polls nothing.\n"
-    );
-    let steps = steps();
-    let first = steps
-        .range(..number)
-        .find_map(|(_, step)| step.page.as_ref());
-    // Not by `print`: the harness keeps that until all tests have ended.
-    let _ = writeln!(std::io::stderr(), "{}", first.unwrap_or(&hangs));
-    let _ = writeln!(std::io::stdout(), "\ntest {name} ... FAILED");
-    std::process::exit(101);
+/// A step that cannot go on in its own thread.
+pub struct Stopped {
+    number: u32,
+    name: String,
+}
+
+/// The step of this thread.
+pub fn here() -> Stopped {
+    Stopped {
+        number: HERE.with(|here| here.as_ref().map_or(u32::MAX, |here| here.0)),
+        name: thread::current().name().unwrap_or("a step").to_string(),
+    }
+}
+
+impl Stopped {
+    /// Tells this, or what an earlier step has to tell, and ends the process: nobody can stop a
+    /// single thread.
+    pub fn stop(&self, page: &str) -> ! {
+        // The lock is let go at once: to exit is to drop what belongs to this thread, `Here` too.
+        let first = steps()
+            .range(..self.number)
+            .find_map(|(_, step)| step.page.clone());
+        // Not by `print`: the harness keeps that until all tests have ended.
+        let page = first.as_deref().unwrap_or(page);
+        let _ = writeln!(std::io::stderr(), "{page}");
+        let _ = writeln!(std::io::stdout(), "\ntest {} ... FAILED", self.name);
+        std::process::exit(101);
+    }
 }
 
 /// This step has failed. Whether it is the first, once all before it have ended.
