@@ -205,7 +205,8 @@ impl Asked {
 fn words(asked: &str, found: &[Found]) -> String {
     let mut page = String::new();
     show(&mut page, "asked", asked);
-    for Found { message, place } in found {
+    // Some tests catch panics, and go on.
+    for Found { message, place } in &found[found.len().saturating_sub(3)..] {
         show(&mut page, "found", &format!("{message}\nat {place}"));
     }
     page
