@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 /// So long after its beginning a step hangs. All others end far below a second.
-const HANGS: Duration = Duration::from_secs(30);
+const HANGS: Duration = Duration::from_secs(20);
 
 /// What is known of the steps that have begun.
 static STEPS: Mutex<BTreeMap<u32, Step>> = Mutex::new(BTreeMap::new());
@@ -106,19 +106,16 @@ impl Stopped {
 /// This step has failed. Whether it is the first, once all before it have ended.
 pub fn is_first(page: &str) -> bool {
     let here = HERE.with(|here| here.as_ref().map(|here| here.0));
-    // Where tests run one by one they have no thread of their own. Their order is that of time.
-    let here = here.unwrap_or_else(|| steps().len() as u32 + 1);
+    let Some(here) = here else { return true };
     steps().entry(here).or_default().page = Some(page.to_string());
-    let before = |steps: &BTreeMap<u32, Step>| {
+    let is_early = |steps: &BTreeMap<u32, Step>| {
         let begun = steps.range(..here);
         let (begun, ended) = begun.fold((0, 0), |(begun, ended), (_, step)| {
             (begun + 1, ended + u32::from(step.has_ended))
         });
         ended < begun || runs_all() && begun < here - 1
     };
-    let steps = CHANGED.wait_timeout_while(steps(), HANGS, |steps| {
-        thread::current().name() != Some("main") && before(steps)
-    });
+    let steps = CHANGED.wait_timeout_while(steps(), HANGS, |steps| is_early(steps));
     let (steps, _) = steps.unwrap_or_else(PoisonError::into_inner);
     steps.range(..here).all(|(_, step)| step.page.is_none())
 }
