@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! cargo test --test exercises_guard -- --include-ignored
-//! ONLY=05,i02 cargo test --test exercises_guard -- --include-ignored
+//! ONLY=05,mutants-09,i02 cargo test --test exercises_guard -- --include-ignored
 //! ```
 //!
 //! A solution and an experiment are diffs in prose. The lines of a hunk that are not new must stand
@@ -49,6 +49,9 @@ use std::time::{Duration, Instant};
 /// A run that takes longer than this hangs.
 const TOO_LONG: Duration = Duration::from_secs(300);
 
+/// An exercise has to stop by itself what hangs, and before that.
+const TOO_LONG_ALONE: Duration = Duration::from_secs(60);
+
 #[test]
 #[ignore = "guards our text; run by CI with --include-ignored"]
 fn pages_are_complete() {
@@ -79,9 +82,26 @@ fn pages_are_complete() {
             text.contains(&format!("cargo test --test ex{number}")),
             "does not say how to run it",
         );
+        let hints = (1..=4).map(|n| text.contains(&format!("<summary>{n} · ")));
+        must(hints.eq([true, true, true, false]), "has not three hints");
+        if let Some((_, section)) = text.split_once("\n## Break this one\n") {
+            let diff = section.split("```").nth(1).unwrap_or_default();
+            let mutants = mutants(&exercise);
+            let shown = mutants.iter().find(|mutant| {
+                let diff = diff.trim_start_matches("diff\n").trim_end();
+                mutant.text.trim_end().ends_with(diff)
+            });
+            let step = shown.and_then(|mutant| mutant.line("fails"));
+            must(
+                step.is_some_and(|step| section.contains(&format!("`{step}` fails"))),
+                "breaks it in a way that no mutant does, or names another step",
+            );
+        }
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            mutants(&exercise).into_iter().partition(Mutant::is_right);
         must(
-            text.matches("<details>").count() == 3,
-            "has not three hints",
+            !right.is_empty() && wrong.len() >= 3 || !exercise.is_apart(),
+            "has not three wrong solutions and a right one of another design",
         );
         let tests = read(test);
         for step in steps(&tests) {
@@ -114,9 +134,13 @@ fn pages_do_what_they_say() {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(String::new());
     let work = || {
-        while let Some((name, job)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some((name, job)) = jobs.get(number) else {
+                return;
+            };
             let start = Instant::now();
-            let copy = Copy::new(&scratch.0, name);
+            let copy = Copy::new(&scratch.0, &format!("{number}-{name}"));
             let result = job(&copy);
             println!("{:>6.1} s  {name}", start.elapsed().as_secs_f64());
             if let Err(message) = result {
@@ -124,8 +148,9 @@ fn pages_do_what_they_say() {
             }
         }
     };
-    let cores = thread::available_parallelism().map_or(2, usize::from);
-    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    // One more than there are cores: some of the wrong solutions wait until they are stopped.
+    let workers = thread::available_parallelism().map_or(2, usize::from) + 1;
+    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong}");
 }
@@ -141,14 +166,33 @@ fn jobs() -> Vec<(String, Job)> {
         None => true,
     };
     let mut exercises = exercises();
-    exercises.retain(|exercise| is_asked(&exercise.number));
     let mut jobs: Vec<(String, Job)> = Vec::new();
     let mut add = |name: &str, job: Job| jobs.push((name.to_string(), job));
 
     for exercise in exercises.iter().cloned().rev() {
         let name = format!("mutants-{}", exercise.number);
-        add(&name, Box::new(move |copy| are_judged(copy, &exercise)));
+        if !is_asked(&exercise.number) && !is_asked(&name) {
+            continue;
+        }
+        let mutants = mutants(&exercise);
+        // Those that change the library build it anew, and some wait for long: one by one they are
+        // shared out better.
+        let many = if exercise.is_apart() {
+            mutants.len()
+        } else {
+            1
+        };
+        let mut mutants = mutants.into_iter().peekable();
+        while mutants.peek().is_some() {
+            let exercise = exercise.clone();
+            let mutants: Vec<_> = mutants.by_ref().take(many).collect();
+            add(
+                &name,
+                Box::new(move |copy| are_judged(copy, &exercise, &mutants)),
+            );
+        }
     }
+    exercises.retain(|exercise| is_asked(&exercise.number));
     let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
     for group in groups(&inside) {
         let numbers: Vec<_> = group
@@ -170,14 +214,16 @@ fn jobs() -> Vec<(String, Job)> {
             Box::new(move |copy| pass_solved(copy, &apart)),
         );
     }
-    add(
-        "untouched",
-        Box::new(move |copy| {
-            exercises
-                .iter()
-                .try_for_each(|exercise| fails_untouched(copy, exercise))
-        }),
-    );
+    if !exercises.is_empty() {
+        add(
+            "untouched",
+            Box::new(move |copy| {
+                exercises
+                    .iter()
+                    .try_for_each(|exercise| fails_untouched(copy, exercise))
+            }),
+        );
+    }
     if !inside.is_empty() {
         add("begun", Box::new(move |copy| fail_begun(copy, &inside)));
     }
@@ -432,8 +478,8 @@ impl Mutant {
 }
 
 /// Wrong solutions fail where they should, and right ones pass.
-fn are_judged(copy: &Copy, exercise: &Exercise) -> Result {
-    let wrong = mutants(exercise).into_iter().filter_map(|mutant| {
+fn are_judged(copy: &Copy, exercise: &Exercise, mutants: &[Mutant]) -> Result {
+    let wrong = mutants.iter().filter_map(|mutant| {
         let error = mutant.is_judged(copy, exercise).err()?;
         Some(format!("{}: {error}", mutant.name))
     });
@@ -681,7 +727,7 @@ impl Copy {
             .env("CARGO_BUILD_JOBS", "1")
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
-        let (is_success, text) = self.run(&mut cargo)?;
+        let (is_success, text) = self.run(&mut cargo, TOO_LONG)?;
         let is_compiled = text.contains("\n     Running ") || text.contains("\ntest result");
         Ok(Output::new(is_compiled, is_success, text))
     }
@@ -714,7 +760,7 @@ impl Copy {
         let is_built = self.path.join("libdemitasse.rlib").exists();
         let steps = [(&mut library, !is_built), (&mut test, true)];
         for (rustc, _) in steps.into_iter().filter(|(_, is_due)| *is_due) {
-            let (is_success, text) = self.run(rustc)?;
+            let (is_success, text) = self.run(rustc, TOO_LONG)?;
             if !is_success {
                 return Ok(Output::new(false, false, text));
             }
@@ -722,7 +768,7 @@ impl Copy {
         let mut test = Command::new(self.path.join("exercise"));
         // Most of them wait, if they wait.
         test.env("RUST_TEST_THREADS", "8");
-        let (is_success, text) = self.run(&mut test)?;
+        let (is_success, text) = self.run(&mut test, TOO_LONG_ALONE)?;
         Ok(Output::new(true, is_success, text))
     }
 
@@ -736,7 +782,7 @@ impl Copy {
     }
 
     /// Runs a command in the copy. Whether it succeeds, and all that it prints.
-    fn run(&self, command: &mut Command) -> Result<(bool, String)> {
+    fn run(&self, command: &mut Command, limit: Duration) -> Result<(bool, String)> {
         let log = self.path.join("log");
         let file = fs::File::create(&log).map_err(|error| error.to_string())?;
         let mut child = command
@@ -752,7 +798,7 @@ impl Copy {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 break status;
             }
-            if start.elapsed() > TOO_LONG {
+            if start.elapsed() > limit {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("{command:?} hangs"));

@@ -93,6 +93,17 @@ fn step4_a_task_that_is_done() {
     let handle = handle.unwrap();
     handle.abort(); // its loop has ended, and has cancelled it
     assert!(handle.is_finished(), "is_finished after the loop has ended");
+    asked.run(async {
+        let (other, seen) = watch("a task of another loop", pending::<()>());
+        let task = spawn(other);
+        yield_now().await;
+        handle.abort();
+        yield_now().await;
+        assert!(
+            !seen.is_dropped() && !task.is_finished(),
+            "it aborted a task of another loop, with the same number"
+        );
+    });
 }
 
 #[test]

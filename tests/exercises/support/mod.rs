@@ -16,7 +16,7 @@ use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,6 +29,9 @@ use view::{steps, timeline};
 
 /// So many polls are enough for every exercise.
 const MOST_POLLS: usize = 200_000;
+
+/// So many lines are enough to see what goes wrong.
+const MOST_LINES: usize = 25;
 
 /// So long a run on the real clock may take.
 const REAL_LIMIT: Duration = Duration::from_secs(10);
@@ -45,6 +48,7 @@ pub fn ask(what: &'static str) -> Asked {
     static ONCE: Once = Once::new();
     ONCE.call_once(collect_panics);
     FOUND.set(Some(Vec::new()));
+    ASKED.set(what);
     BY_HAND.set(Vec::new());
     Asked {
         what,
@@ -161,7 +165,8 @@ impl Drop for Asked {
     fn drop(&mut self) {
         self.ends = None;
         let found = FOUND.take();
-        if !std::thread::panicking() {
+        let a_waker_panicked = A_WAKER_PANICKED.take();
+        if !std::thread::panicking() && !a_waker_panicked {
             return;
         }
         // Where a test asks twice, the other one has told it all.
@@ -174,26 +179,46 @@ impl Drop for Asked {
             // `println`, because a test's output is shown when it fails, and not otherwise.
             println!("{page}");
         }
+        if !std::thread::panicking() {
+            panic::resume_unwind(Box::new("a waker has panicked"));
+        }
     }
 }
 
 impl Asked {
     /// All that a failing test tells.
     fn page(&self, found: &[Found]) -> String {
-        let mut page = String::new();
-        show(&mut page, "asked", self.what);
-        for Found { message, place } in found {
-            show(&mut page, "found", &format!("{message}\nat {place}"));
-        }
+        let mut page = words(self.what, found);
         let by_hand = BY_HAND.take();
         if !by_hand.is_empty() {
-            show(&mut page, "by hand", &by_hand.join("\n"));
+            show(&mut page, "by hand", &last_of(&by_hand));
         }
         let events = self.events.borrow();
         if !events.is_empty() {
             show(&mut page, "what ran", &picture(&events));
         }
         page
+    }
+}
+
+/// What was asked and what was found.
+fn words(asked: &str, found: &[Found]) -> String {
+    let mut page = String::new();
+    show(&mut page, "asked", asked);
+    // Some tests catch panics, and go on.
+    for Found { message, place } in &found[found.len().saturating_sub(3)..] {
+        show(&mut page, "found", &format!("{message}\nat {place}"));
+    }
+    page
+}
+
+/// The last of many lines: it went wrong at their end.
+fn last_of(lines: &[String]) -> String {
+    let left_out = lines.len().saturating_sub(MOST_LINES);
+    let last = lines[left_out..].join("\n");
+    match left_out {
+        0 => last,
+        _ => format!("... ({left_out} before)\n{last}"),
     }
 }
 
@@ -219,8 +244,6 @@ fn show(page: &mut String, title: &str, text: &str) {
 
 /// The timeline of a run, or if it has passed no time, its turns in words.
 fn picture(events: &[Event]) -> String {
-    /// So many lines are enough to see what goes wrong.
-    const MOST_LINES: usize = 25;
     let style = Style {
         width: 100,
         colour: false,
@@ -249,12 +272,15 @@ fn picture(events: &[Event]) -> String {
 thread_local! {
     /// This thread's panics, while it asks something.
     static FOUND: RefCell<Option<Vec<Found>>> = const { RefCell::new(None) };
+    /// What it asks.
+    static ASKED: Cell<&'static str> = const { Cell::new("") };
     /// What it did by hand, a line for each thing.
     static BY_HAND: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 fn log(line: String) {
-    BY_HAND.with_borrow_mut(|log| log.push(line));
+    // What a thread drops at its very end has no log any more.
+    let _ = BY_HAND.try_with(|log| log.borrow_mut().push(line));
 }
 
 /// Panics of a test that asks something are kept, to be printed in their place.
@@ -264,15 +290,10 @@ fn collect_panics() {
         let message = info.payload().downcast_ref::<&str>().copied();
         let message = message.or(info.payload().downcast_ref::<String>().map(String::as_str));
         let message = message.unwrap_or("(a panic without words)");
-        // What Rust says of a second panic while the first one unwinds. It ends the process, so all
-        // that was found is told now.
-        let is_the_end = message.starts_with("panic in a");
         let is_kept = FOUND.with(|found| match found.try_borrow_mut().as_deref_mut() {
-            Ok(Some(found)) if is_the_end => {
-                for Found { message, place } in found.drain(..) {
-                    eprintln!("found:\n  {message}\n  at {place}");
-                }
-                false
+            // What Rust says of a second panic while the first one unwinds. It ends the process.
+            Ok(Some(found)) if message.starts_with("panic in a") => {
+                order::here().stop(&words(ASKED.get(), found))
             }
             Ok(Some(found)) => {
                 found.push(Found {
@@ -518,8 +539,19 @@ impl Drop for Loud {
 }
 
 thread_local! {
+    static A_WAKER_PANICKED: Cell<bool> = const { Cell::new(false) };
     static ON_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Does what a waker of a test does. Its panic fails the test at the end: at once, it might meet
+/// another one, and two end the process.
+fn in_a_waker(work: Option<Box<dyn FnOnce()>>) {
+    if let Some(work) = work
+        && panic::catch_unwind(AssertUnwindSafe(work)).is_err()
+    {
+        A_WAKER_PANICKED.set(true);
+    }
 }
 
 /// A waker that does this when it is called.
@@ -527,9 +559,7 @@ pub fn on_wake(work: impl FnOnce() + 'static) -> Waker {
     struct OnWake;
     impl Wake for OnWake {
         fn wake(self: Arc<Self>) {
-            if let Some(work) = ON_WAKE.take() {
-                work();
-            }
+            in_a_waker(ON_WAKE.take());
         }
     }
     ON_WAKE.set(Some(Box::new(work)));
@@ -545,8 +575,9 @@ pub fn on_last_drop(work: impl FnOnce() + 'static) -> Waker {
     }
     impl Drop for OnDrop {
         fn drop(&mut self) {
-            if let Some(work) = ON_DROP.take() {
-                work();
+            // At the end of its thread there is nothing to do any more.
+            if let Ok(work) = ON_DROP.try_with(RefCell::take) {
+                in_a_waker(work);
             }
         }
     }

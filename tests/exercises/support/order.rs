@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 /// So long after its beginning a step hangs. All others end far below a second.
-const HANGS: Duration = Duration::from_secs(30);
+const HANGS: Duration = Duration::from_secs(20);
 
 /// What is known of the steps that have begun.
 static STEPS: Mutex<BTreeMap<u32, Step>> = Mutex::new(BTreeMap::new());
@@ -58,50 +58,64 @@ fn number() -> Option<u32> {
 
 /// Begins a step, which hangs if the sender is not dropped in time.
 pub fn begin(asked: &'static str) -> Sender<()> {
-    let number = HERE.with(|here| here.as_ref().map_or(u32::MAX, |here| here.0));
-    let name = thread::current().name().unwrap_or("a step").to_string();
+    let here = here();
     let (sender, receiver) = channel();
     thread::spawn(move || {
         if receiver.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
-            stop(number, &name, asked);
+            let seconds = HANGS.as_secs();
+            here.stop(&format!(
+                "\nasked:\n  {asked}\n\nfound:\n  It has run for {seconds} s and does not end. Either \
+                 its thread sleeps and nobody wakes it,\n  or it goes round in a loop that polls \
+                 nothing.\n"
+            ));
         }
     });
     sender
 }
 
-/// Nobody can stop a thread that hangs, so this ends the process.
-fn stop(number: u32, name: &str, asked: &str) {
-    let seconds = HANGS.as_secs();
-    let hangs = format!(
-        "\nasked:\n  {asked}\n\nfound:\n  {name} has run for {seconds} s and does not end. Either its \
-         thread sleeps, and\n  nobody wakes it, or it goes round in a loop that polls nothing.\n"
-    );
-    let steps = steps();
-    let first = steps
-        .range(..number)
-        .find_map(|(_, step)| step.page.as_ref());
-    // Not by `print`: the harness keeps that until all tests have ended.
-    let _ = writeln!(std::io::stderr(), "{}", first.unwrap_or(&hangs));
-    let _ = writeln!(std::io::stdout(), "\ntest {name} ... FAILED");
-    std::process::exit(101);
+/// A step that cannot go on in its own thread.
+pub struct Stopped {
+    number: u32,
+    name: String,
+}
+
+/// The step of this thread.
+pub fn here() -> Stopped {
+    Stopped {
+        number: HERE.with(|here| here.as_ref().map_or(u32::MAX, |here| here.0)),
+        name: thread::current().name().unwrap_or("a step").to_string(),
+    }
+}
+
+impl Stopped {
+    /// Tells this, or what an earlier step has to tell, and ends the process: nobody can stop a
+    /// single thread.
+    pub fn stop(&self, page: &str) -> ! {
+        // The lock is let go at once: to exit is to drop what belongs to this thread, `Here` too.
+        let first = steps()
+            .range(..self.number)
+            .find_map(|(_, step)| step.page.clone());
+        // Not by `print`: the harness keeps that until all tests have ended.
+        let page = first.as_deref().unwrap_or(page);
+        let _ = writeln!(std::io::stderr(), "{page}");
+        let _ = writeln!(std::io::stdout(), "\ntest {} ... FAILED", self.name);
+        std::process::exit(101);
+    }
 }
 
 /// This step has failed. Whether it is the first, once all before it have ended.
 pub fn is_first(page: &str) -> bool {
     let here = HERE.with(|here| here.as_ref().map(|here| here.0));
-    // Where tests run one by one they have no thread of their own. Their order is that of time.
-    let here = here.unwrap_or_else(|| steps().len() as u32 + 1);
+    let Some(here) = here else { return true };
     steps().entry(here).or_default().page = Some(page.to_string());
-    let before = |steps: &BTreeMap<u32, Step>| {
+    let is_early = |steps: &BTreeMap<u32, Step>| {
         let begun = steps.range(..here);
         let (begun, ended) = begun.fold((0, 0), |(begun, ended), (_, step)| {
             (begun + 1, ended + u32::from(step.has_ended))
         });
         ended < begun || runs_all() && begun < here - 1
     };
-    let steps = CHANGED.wait_timeout_while(steps(), HANGS, |steps| {
-        thread::current().name() != Some("main") && before(steps)
-    });
+    let steps = CHANGED.wait_timeout_while(steps(), HANGS, |steps| is_early(steps));
     let (steps, _) = steps.unwrap_or_else(PoisonError::into_inner);
     steps.range(..here).all(|(_, step)| step.page.is_none())
 }
