@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Values that come one after the other, and for each of which one may have to wait.
+/// Values that come one after the other. Each may have to be waited for.
 pub trait Stream {
     type Item;
 

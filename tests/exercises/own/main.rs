@@ -43,7 +43,7 @@ const STEPS: [(&str, &str); 8] = [
     ),
     (
         "step7_handles",
-        "A handle gives the output of its task, and wakes whoever awaits it.",
+        "A handle gives the output of its task, and wakes the task that awaits it.",
     ),
     (
         "step8_the_end",
