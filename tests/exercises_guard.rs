@@ -468,6 +468,14 @@ impl Mutant {
                 output.text
             ));
         }
+        let pages = output.text.matches("\nasked:\n").count();
+        let legends = output.text.matches("● works").count();
+        if pages != 1 || legends > 1 {
+            return Err(format!(
+                "one step should tell why, with one legend:\n{}",
+                output.text
+            ));
+        }
         // What is printed may be broken into lines.
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match words(&output.text).contains(&words(says)) {
