@@ -100,7 +100,7 @@ fn pages_are_complete() {
         let (right, wrong): (Vec<_>, Vec<_>) =
             mutants(&exercise).into_iter().partition(Mutant::is_right);
         must(
-            !right.is_empty() && wrong.len() >= 3 || !exercise.is_apart(),
+            !right.is_empty() && wrong.len() >= 3,
             "has not three wrong solutions and a right one of another design",
         );
         let tests = read(test);
@@ -465,6 +465,14 @@ impl Mutant {
         if first.split('_').next() != Some(step) {
             return Err(format!(
                 "{step} should fail, and what fails first is {first:?}:\n{}",
+                output.text
+            ));
+        }
+        let pages = output.text.matches("\nasked:\n").count();
+        let legends = output.text.matches("● works").count();
+        if pages != 1 || legends > 1 {
+            return Err(format!(
+                "one step should tell why, with one legend:\n{}",
                 output.text
             ));
         }

@@ -233,11 +233,8 @@ fn step7_destructors_may_do_anything() {
             yield_now().await;
             "done"
         });
-        assert_eq!(
-            next.await.unwrap(),
-            "done",
-            "the task that is polled after it"
-        );
+        let next = next.await;
+        assert!(next.is_ok(), "the task that is polled after it: {next:?}");
         assert!(
             own.take().unwrap().await.is_ok(),
             "it was done when it was aborted"

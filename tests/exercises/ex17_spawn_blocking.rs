@@ -18,7 +18,7 @@ use std::time::Duration;
 use support::{ask, seconds};
 
 /// So long a blocking job waits for what must come.
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(3);
 
 #[test]
 fn step1_gives_the_result() {

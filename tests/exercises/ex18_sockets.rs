@@ -12,9 +12,10 @@ use std::fs;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,13 +57,17 @@ async fn fetch(server: SocketAddr, path: &str) -> io::Result<String> {
 
 // ---- a server, on threads -------------------------------------------------------------------
 
-/// Answers each request when its delay is over, and when `together` requests are there.
-fn serve(delay: Duration, together: usize) -> SocketAddr {
+/// Answers each request when its delay is over, and when `together` requests are there. Counts the
+/// connections that it has accepted.
+fn serve(delay: Duration, together: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     let (sender, receiver) = mpsc::channel();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::Relaxed);
             let Some(path) = read_request(&stream) else {
                 continue;
             };
@@ -95,7 +100,7 @@ fn serve(delay: Duration, together: usize) -> SocketAddr {
             let _ = stream.shutdown(Shutdown::Both);
         }
     });
-    address
+    (address, accepted)
 }
 
 /// The path of a request.
@@ -224,12 +229,11 @@ fn in_another_process(step: &str, variable: &str, limits: &str) {
         .output()
         .expect("there is a shell");
     if !child.status.success() {
-        let [said, errors] = [child.stdout, child.stderr];
-        let (said, errors) = (
-            String::from_utf8_lossy(&said),
-            String::from_utf8_lossy(&errors),
-        );
-        panic!("in a process of its own:\n{said}{errors}");
+        let said = [child.stdout, child.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let found = said.split_once("found:\n").map_or(&*said, |(_, rest)| rest);
+        let found = found.split("\n\n").next().unwrap_or_default();
+        panic!("in a process of its own:\n{found}");
     }
 }
 
@@ -245,10 +249,11 @@ fn step3_timers_beside_a_silent_socket() {
     asked.run_for_real(async {
         let silent = readable(&client);
         let sleeps = async {
-            for _ in 0..5 {
+            // The last is less than what `poll` can count.
+            for time in [[0.01; 5], [0.002; 5], [0.0009; 5]].concat() {
                 let start = now();
-                sleep(seconds(0.01)).await;
-                assert!(now() - start >= seconds(0.01), "a sleep ended early");
+                sleep(seconds(time)).await;
+                assert!(now() - start >= seconds(time), "a sleep ended early");
             }
         };
         let (mut silent, mut sleeps) = (pin!(silent), pin!(sleeps));
@@ -262,7 +267,7 @@ fn step3_timers_beside_a_silent_socket() {
         .await;
     });
     let turns = turns(&asked);
-    assert!(turns <= 30, "{turns} turns of the loop: it did not sleep");
+    assert!(turns <= 50, "{turns} turns of the loop: it did not sleep");
 }
 
 #[test]
@@ -345,9 +350,11 @@ fn step5_room_to_write() {
     asked.run_for_real(async {
         let block = vec![7; 64 * 1024];
         while client.write(&block).is_ok() {}
-        let reads = || instrument("reads", readable(&client));
-        let writes = || instrument("writes", writable(&client));
-        let all = gather([reads(), writes(), reads(), writes()]);
+        let waits = (0..4).map(|n| match n % 2 {
+            0 => Box::pin(readable(&client)) as Pin<Box<dyn Future<Output = ()>>>,
+            _ => Box::pin(writable(&client)),
+        });
+        let all = gather(waits);
         let other_end = thread::spawn(move || {
             server.write_all(b"espresso").unwrap();
             let timeout = Some(Duration::from_millis(100));
@@ -448,7 +455,7 @@ fn step7_who_gives_up_is_forgotten() {
 fn step8_two_fetches() {
     let asked = ask("Over real HTTP: one after the other 2 × 0.3 s, gathered 0.3 s.");
     let delay = Duration::from_millis(300);
-    let server = serve(delay, 0);
+    let (server, _) = serve(delay, 0);
     let expected = ["Data from /endpoint-a", "Data from /endpoint-b"];
 
     let start = Instant::now();
@@ -505,10 +512,18 @@ fn step9_two_thousand_at_once() {
         let raise = "ulimit -n 4200 2>/dev/null || ulimit -n $(ulimit -H -n);";
         return in_another_process("step9_two_thousand_at_once", "EX18_RAISED", raise);
     }
-    let server = serve(Duration::from_millis(100), number);
+    let (server, accepted) = serve(Duration::from_millis(100), number);
     let data = asked.run_for_real(async {
-        let fetches =
-            (0..number).map(|n| spawn(async move { fetch(server, &format!("/{n}")).await }));
+        let fetches = (0..number).map(|n| {
+            let accepted = Arc::clone(&accepted);
+            spawn(async move {
+                // Where very many knock at once the kernel lets some of them wait for seconds.
+                while n > accepted.load(Ordering::Relaxed) + 50 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                fetch(server, &format!("/{n}")).await
+            })
+        });
         let fetches: Vec<_> = fetches.collect();
         gather(fetches).await
     });
