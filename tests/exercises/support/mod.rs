@@ -3,8 +3,8 @@
 //!
 //! A test begins with [`ask`], which says in words what is asked. When the test fails, it prints
 //! these words, what was found, and what ran: the polls that the test made by hand, and what ran on
-//! the event loop, as a timeline or turn by turn. What goes on for ever is stopped by a count of its
-//! polls.
+//! the event loop, as a timeline or turn by turn. Of several that fail only the first says so. What
+//! goes on for ever is stopped by a count of its polls; what sleeps for ever, by a clock.
 
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
