@@ -330,9 +330,14 @@ pub fn boxed<'a>(future: impl Future<Output = ()> + 'a) -> Pin<Box<dyn Future<Ou
     Box::pin(future)
 }
 
-/// What this thread has used. Zero where the operating system does not say.
+/// The processor time that this thread has used. Zero where the operating system does not say.
 pub fn cpu_time() -> Duration {
-    let Ok(stat) = std::fs::read_to_string("/proc/thread-self/stat") else {
+    cpu_time_in("/proc/thread-self/stat")
+}
+
+/// The processor time in a file of the kind `/proc/.../stat`. Zero where there is no such file.
+pub fn cpu_time_in(file: &str) -> Duration {
+    let Ok(stat) = std::fs::read_to_string(file) else {
         return Duration::ZERO;
     };
     // The name, in parentheses, may hold spaces. After it, `utime` and `stime` are fields 12 and
