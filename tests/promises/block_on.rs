@@ -1,6 +1,7 @@
-//! One future on the thread: what `block_on` alone must do. It needs no other function.
+//! One future on the thread: what `block_on` alone must do. As long as there is no simulated clock,
+//! `simulate` may be `block_on`.
 
-use super::executor::block_on;
+use super::executor::{block_on, simulate};
 use super::support::{MILLISECOND, Probe, WAYS_TO_WAKE, cpu_time, in_time};
 use std::thread;
 
@@ -10,7 +11,7 @@ use std::thread;
 fn i2_a_wake_during_the_root_s_poll_causes_another_poll() {
     for (wake, wakes) in WAYS_TO_WAKE.into_iter().zip([1, 1, 2, 2]) {
         let root = Probe::new();
-        block_on(root.future_that(|root| match root.polls() {
+        simulate(root.future_that(|root| match root.polls() {
             1 => wake(root),
             _ => root.finish(),
         }));
