@@ -495,6 +495,43 @@ fn pages_are_modules_of_the_guide() {
     assert_none(&problems);
 }
 
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn the_table_of_promises_is_true() {
+    let page = read("docs/promises.md").expect("the page of the promises");
+    let tests = |files: &[PathBuf]| {
+        let texts = files
+            .iter()
+            .filter_map(|file| read(&file.to_string_lossy()));
+        texts.collect::<String>()
+    };
+    let shared = files(Path::new("tests/promises"), "rs");
+    let small = tests(&shared);
+    let real = tests(&[shared, vec![PathBuf::from("tests/promises.rs")]].concat());
+    let mut problems = Vec::new();
+    for promise in 1..=14 {
+        let line = format!("| I{promise} | ");
+        let Some(row) = page.lines().find_map(|row| row.strip_prefix(&line)) else {
+            problems.push(format!(
+                "docs/promises.md: I{promise} has no row in the table"
+            ));
+            continue;
+        };
+        let cells = row.split(" | ").map(|cell| cell.trim_end_matches(" |"));
+        for (cell, tests) in cells.zip([&small, &real]) {
+            let is_tested = tests.contains(&format!("fn i{promise}_"));
+            let is_kept = cell.starts_with("yes") || cell.starts_with("in part: ");
+            if is_kept != is_tested {
+                let tests = if is_tested { "a test" } else { "no test" };
+                problems.push(format!(
+                    "docs/promises.md: I{promise} is {cell}, and has {tests}"
+                ));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
 /// A page, named from the top of the project, with `/`.
 struct Page {
     name: String,

@@ -580,7 +580,9 @@ impl Copy {
         let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
         let failed = text
             .lines()
-            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+            // The name alone, without the modules around it.
+            .filter_map(|name| name.rsplit("::").next());
         Ok(Output {
             is_compiled: text.contains("\n     Running ") || text.contains("\ntest result"),
             is_green: status.success() && text.contains("test result: ok"),

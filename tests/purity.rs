@@ -99,3 +99,25 @@ fn all_code_is_safe() {
         }
     }
 }
+
+#[test]
+fn the_small_executor_stands_alone_in_three_hundred_lines() {
+    let text = read("src/small.rs");
+    let code = |text: &str| {
+        let lines = text.lines().map(|line| line.split("//").next().unwrap());
+        let lines = lines.filter(|line| !line.trim().is_empty());
+        lines.map(str::to_string).collect::<Vec<_>>()
+    };
+    let small = code(&text);
+    assert!(small.len() <= 300, "{} lines of code", small.len());
+    let others = rust_files(&project().join("src")).into_iter();
+    let others = others.filter(|path| !path.ends_with("src/small.rs"));
+    for line in others.flat_map(|path| code(&fs::read_to_string(path).unwrap())) {
+        assert!(!line.contains("small::"), "it is used: {line}");
+    }
+    for line in small {
+        for path in ["crate::", "super::", "demitasse"] {
+            assert!(!line.contains(path), "it uses another file: {line}");
+        }
+    }
+}

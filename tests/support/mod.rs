@@ -324,3 +324,55 @@ impl Random {
         self.number() >> bits
     }
 }
+
+/// One type for futures of several.
+pub fn boxed<'a>(future: impl Future<Output = ()> + 'a) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+    Box::pin(future)
+}
+
+/// What this thread has used. Zero where the operating system does not say.
+pub fn cpu_time() -> Duration {
+    let Ok(stat) = std::fs::read_to_string("/proc/thread-self/stat") else {
+        return Duration::ZERO;
+    };
+    // The name, in parentheses, may hold spaces. After it, `utime` and `stime` are fields 12 and
+    // 13, in hundredths of a second.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse().unwrap_or(0));
+    10 * MILLISECOND * ticks.sum::<u32>()
+}
+
+/// How often this thread has stopped to wait, as the operating system counts it. Zero where it does
+/// not say.
+pub fn rests() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.map_or(0, |count| count.trim().parse().unwrap_or(0))
+}
+
+/// In bytes. Where the operating system does not say, the other two tests must do.
+pub fn resident_memory() -> u64 {
+    let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else {
+        return 0;
+    };
+    let pages = statm.split(' ').nth(1).and_then(|text| text.parse().ok());
+    4096 * pages.unwrap_or(0_u64)
+}
+
+/// Ways to wake a task: from here, from another thread, and twice.
+pub const WAYS_TO_WAKE: [fn(&Probe); 4] = [
+    |task| task.wake(),
+    |task| elsewhere(|| task.wake()),
+    |task| {
+        task.wake();
+        task.wake();
+    },
+    |task| {
+        elsewhere(|| task.wake());
+        task.wake();
+    },
+];

@@ -1,0 +1,190 @@
+//! Time: `now` and `sleep`, the real clock and the simulated one.
+
+use super::executor::{block_on, now, simulate, sleep, spawn, yield_now};
+use super::support::{
+    Bell, MILLISECOND, NANOSECOND, Probe, Random, SECOND, cpu_time, poll_once, rests,
+};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+// I5: a sleep never ends early.
+
+#[test]
+fn i5_a_sleep_ends_at_its_deadline() {
+    let mut random = Random::new(5);
+    let durations: Vec<_> = (0..10_000)
+        .map(|_| Duration::from_nanos(random.magnitude()))
+        .collect();
+    let ended = Rc::new(Cell::new(0));
+    let count = Rc::clone(&ended);
+    simulate(async move {
+        let longest = *durations.iter().max().unwrap();
+        for duration in durations {
+            let count = Rc::clone(&count);
+            drop(spawn(async move {
+                let start = now();
+                sleep(duration).await;
+                assert_eq!(now() - start, duration);
+                count.set(count.get() + 1);
+            }));
+        }
+        sleep(longest + NANOSECOND).await;
+    });
+    assert_eq!(ended.get(), 10_000);
+}
+
+#[test]
+fn i5_a_sleep_begins_at_its_first_poll() {
+    simulate(async {
+        let start = now();
+        let late = sleep(SECOND);
+        sleep(5 * SECOND).await;
+        late.await;
+        assert_eq!(now() - start, 6 * SECOND);
+    });
+}
+
+#[test]
+fn i5_a_sleep_that_is_polled_early_does_not_end_early() {
+    simulate(async {
+        let (bell, waker) = Bell::new();
+        let mut alarm = Box::pin(sleep(SECOND));
+        assert!(poll_once(&mut alarm, &waker).is_pending());
+        for _ in 0..3 {
+            sleep(SECOND / 4).await;
+            assert!(poll_once(&mut alarm, &waker).is_pending());
+        }
+        sleep(SECOND / 4 - NANOSECOND).await;
+        assert!(poll_once(&mut alarm, &waker).is_pending());
+        assert_eq!(bell.counts(), "wakes 0, wakers 2");
+        // The last nanosecond.
+        sleep(NANOSECOND).await;
+        assert_eq!(bell.counts(), "wakes 1, wakers 1");
+        assert!(poll_once(&mut alarm, &waker).is_ready());
+    });
+}
+
+#[test]
+fn i5_on_the_real_clock_a_sleep_is_late_but_never_early() {
+    block_on(async {
+        for i in 0..20 {
+            let duration = Duration::from_micros(500 * i + i);
+            let start = Instant::now();
+            sleep(duration).await;
+            let passed = start.elapsed();
+            assert!(passed >= duration, "{passed:?} is early for {duration:?}");
+            // However busy the machine is.
+            assert!(passed < duration + 5 * SECOND);
+        }
+    });
+}
+
+#[test]
+fn i5_what_holds_the_thread_does_not_make_a_sleep_longer() {
+    // The sleep begins, and then its task works on, in the same turn.
+    let hold = 100 * MILLISECOND;
+    let passed = (0..3).map(|_| {
+        let start = Instant::now();
+        block_on(async {
+            let mut nap = Box::pin(sleep(hold + 10 * MILLISECOND));
+            assert!(poll_once(&mut nap, Waker::noop()).is_pending());
+            thread::sleep(hold);
+            nap.await;
+        });
+        start.elapsed()
+    });
+    // The machine may be busy at one time or another, so the least of them counts.
+    let least = passed.min().unwrap();
+    assert!(least < 2 * hold, "{least:?}");
+}
+
+// I8: then due timers fire. A task that yields for ever starves nobody.
+
+#[test]
+fn i8_a_task_that_yields_for_ever_starves_nobody() {
+    let start = Instant::now();
+    let neighbour = Probe::new();
+    let seen = neighbour.clone();
+    block_on(async move {
+        drop(spawn(async move {
+            // For ever, as far as this test goes.
+            while start.elapsed() < 3 * SECOND {
+                yield_now().await;
+            }
+        }));
+        drop(spawn(neighbour.future()));
+        sleep(5 * MILLISECOND).await;
+        neighbour.wake();
+        sleep(5 * MILLISECOND).await;
+    });
+    assert_eq!(seen.counts(), "polls 2, wakes 1, drops 1");
+    assert!(start.elapsed() < 3 * SECOND);
+}
+
+#[test]
+fn i8_simulated_time_stands_still_while_anything_is_ready() {
+    simulate(async {
+        let start = now();
+        let alarm = Probe::new();
+        drop(spawn(alarm.track(sleep(NANOSECOND))));
+        for _ in 0..1_000 {
+            yield_now().await;
+        }
+        assert_eq!(now(), start);
+        assert_eq!(alarm.counts(), "polls 1, wakes 0, drops 0");
+        sleep(NANOSECOND).await;
+        assert_eq!(now(), start + NANOSECOND);
+        assert_eq!(alarm.counts(), "polls 2, wakes 0, drops 1");
+    });
+}
+
+// I9: the thread parks only when nothing is ready, until the next deadline.
+
+#[test]
+fn i9_a_wake_while_the_loop_runs_ends_no_later_park() {
+    simulate(async {
+        // The loop has parked, and said whom to wake meanwhile. That is over now.
+        sleep(SECOND).await;
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        thread::spawn(move || waker.wake()).join().unwrap();
+    });
+    // So nobody has unparked this thread, and it can rest.
+    let start = Instant::now();
+    thread::park_timeout(20 * MILLISECOND);
+    assert!(start.elapsed() >= 20 * MILLISECOND);
+}
+
+#[test]
+fn i9_one_sleep_costs_one_rest() {
+    let before = rests();
+    block_on(async {
+        for _ in 0..10 {
+            sleep(5 * MILLISECOND).await;
+        }
+    });
+    // Where the operating system counts them. It may stop a thread for reasons of its own, too.
+    let rests = rests() - before;
+    assert!(rests == 0 || (10..15).contains(&rests), "{rests} rests");
+}
+
+#[test]
+fn i9_a_loop_that_sleeps_uses_no_cpu() {
+    let before = cpu_time();
+    block_on(async {
+        // Others wait meanwhile, and are not polled.
+        let tasks = [(); 10].map(|()| Probe::new());
+        for task in &tasks {
+            drop(spawn(task.future()));
+        }
+        sleep(150 * MILLISECOND).await;
+        for task in &tasks {
+            assert_eq!(task.counts(), "polls 1, wakes 0, drops 0");
+        }
+    });
+    let used = cpu_time() - before;
+    assert!(used < 100 * MILLISECOND, "{used:?} of CPU");
+}
