@@ -30,12 +30,14 @@ macro_rules! labels {
             "[06]: crate::guide::ch06_going_to_sleep_safely\n",
             "[07]: crate::guide::ch07_time_you_can_hold\n",
             "[08]: crate::guide::ch08_the_sleep_future\n",
-            "[09]: crate::guide::ch09_the_timer_wheel\n",
-            "[10]: crate::guide::ch10_gather\n",
-            "[11]: crate::guide::ch11_spawn_join_panic_cancel\n",
+            "[09]: crate::guide::ch09_wakes_without_a_lock\n",
+            "[10]: crate::guide::ch10_the_timer_wheel\n",
+            "[11]: crate::guide::ch11_panics_and_what_is_left\n",
             "[12]: crate::guide::ch12_stuck\n",
             "[13]: crate::guide::ch13_seeing_it\n",
             "[14]: crate::guide::ch14_what_the_big_ones_add\n",
+            "[gather]: crate::guide::ch07_gather\n",
+            "[spawn]: crate::guide::ch08_spawn_join_cancel\n",
             "[glossary]: crate::guide::glossary\n",
             "[promises]: crate::guide::promises\n",
             "[pin]: crate::guide::pin\n",
@@ -58,9 +60,11 @@ pages! {
     ch06_going_to_sleep_safely: "06-going-to-sleep-safely.md"
     ch07_time_you_can_hold: "07-time-you-can-hold.md"
     ch08_the_sleep_future: "08-the-sleep-future.md"
-    ch09_the_timer_wheel: "09-the-timer-wheel.md"
-    ch10_gather: "10-gather.md"
-    ch11_spawn_join_panic_cancel: "11-spawn-join-panic-cancel.md"
+    ch07_gather: "07-gather.md"
+    ch08_spawn_join_cancel: "08-spawn-join-cancel.md"
+    ch09_wakes_without_a_lock: "09-wakes-without-a-lock.md"
+    ch10_the_timer_wheel: "10-the-timer-wheel.md"
+    ch11_panics_and_what_is_left: "11-panics-and-what-is-left.md"
     ch12_stuck: "12-stuck.md"
     ch13_seeing_it: "13-seeing-it.md"
     ch14_what_the_big_ones_add: "14-what-the-big-ones-add.md"

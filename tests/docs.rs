@@ -12,6 +12,8 @@
 //! - Each relative link leads to a file, and its anchor to a heading. Each path into `src/`,
 //!   `tests/` or `docs/` exists, unless it says `NN` for a number. Each page can be reached from
 //!   the first one.
+//! - Each picture has words for those who do not see it. Each drawing in `docs/drawings/` is shown
+//!   by a page, and follows the reader's light or dark scheme.
 //! - The pages are the modules of `src/guide.rs`, so `cargo test` runs their `rust` fences.
 //!
 //! These tests guard our text and not the code. Whoever changes the code to learn from it need not
@@ -125,7 +127,7 @@ fn output_is_what_the_binary_prints() {
         problems.extend(fresh.compare());
     }
     for picture in files(Path::new("docs"), "svg") {
-        if !written.contains(&picture) {
+        if !written.contains(&picture) && !picture.starts_with(DRAWINGS) {
             let picture = picture.display();
             let problem = "no page has a `--virtual` command that writes this picture";
             problems.push(format!("{picture}: {problem}: show one, or delete it"));
@@ -371,6 +373,41 @@ fn follow(page: &Page, link: &str) -> Result<Option<String>, String> {
     Ok(Some(target))
 }
 
+/// Pictures that are made by hand, and not by a run.
+const DRAWINGS: &str = "docs/drawings";
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn each_drawing_is_shown() {
+    let mut problems = Vec::new();
+    let mut shown = HashSet::new();
+    for page in &pages() {
+        for (line, words, target) in page.pictures() {
+            if words.len() < 20 {
+                problems.push(page.at(line, "this picture needs a sentence in its brackets"));
+            }
+            match follow(page, &target) {
+                Ok(picture) => shown.extend(picture),
+                Err(problem) => problems.push(page.at(line, &problem)),
+            }
+        }
+    }
+    for drawing in files(Path::new(DRAWINGS), "svg") {
+        let parts: Vec<_> = drawing.iter().map(|part| part.to_string_lossy()).collect();
+        let name = parts.join("/");
+        let text = read(&name).expect("the drawing can be read");
+        for part in ["<title ", "<desc ", "(prefers-color-scheme:dark)"] {
+            if !text.contains(part) {
+                problems.push(format!("{name}: it has no `{part}`: add it"));
+            }
+        }
+        if !shown.contains(&name) {
+            problems.push(format!("{name}: no page shows it: show it, or delete it"));
+        }
+    }
+    assert_none(&problems);
+}
+
 #[test]
 #[ignore = "guards our text; CI runs it with --include-ignored"]
 fn paths_that_are_named_exist() {
@@ -575,6 +612,19 @@ impl Page {
         let definitions = self.definitions().into_iter();
         links.extend(definitions.map(|(number, _, target)| (number, target)));
         links
+    }
+
+    /// What `![words](target)` says and shows.
+    fn pictures(&self) -> Vec<(usize, String, String)> {
+        let mut pictures = Vec::new();
+        for (number, line) in self.prose() {
+            for rest in line.split("![").skip(1) {
+                let (words, rest) = rest.split_once("](").unwrap_or((rest, ""));
+                let target = rest.split(')').next().unwrap_or_default();
+                pictures.push((number, words.to_string(), target.to_string()));
+            }
+        }
+        pictures
     }
 
     /// Lines like `[label]: target`.
