@@ -27,9 +27,7 @@ macro_rules! labels {
             "[03]: crate::guide::ch03_block_on\n",
             "[04]: crate::guide::ch04_the_waker\n",
             "[05]: crate::guide::ch05_many_tasks\n",
-            "[06]: crate::guide::ch06_going_to_sleep_safely\n",
-            "[07]: crate::guide::ch07_time_you_can_hold\n",
-            "[08]: crate::guide::ch08_the_sleep_future\n",
+            "[time]: crate::guide::ch06_time_you_can_hold\n",
             "[09]: crate::guide::ch09_wakes_without_a_lock\n",
             "[10]: crate::guide::ch10_the_timer_wheel\n",
             "[11]: crate::guide::ch11_panics_and_what_is_left\n",
@@ -57,9 +55,7 @@ pages! {
     ch03_block_on: "03-block-on.md"
     ch04_the_waker: "04-the-waker.md"
     ch05_many_tasks: "05-many-tasks.md"
-    ch06_going_to_sleep_safely: "06-going-to-sleep-safely.md"
-    ch07_time_you_can_hold: "07-time-you-can-hold.md"
-    ch08_the_sleep_future: "08-the-sleep-future.md"
+    ch06_time_you_can_hold: "06-time-you-can-hold.md"
     ch07_gather: "07-gather.md"
     ch08_spawn_join_cancel: "08-spawn-join-cancel.md"
     ch09_wakes_without_a_lock: "09-wakes-without-a-lock.md"

@@ -1,11 +1,15 @@
 //! Every page in `docs/` is compared with what it speaks of: code, output, pictures and links.
 //!
-//! - A fence tagged `rs` that begins with `// src/some.rs` (or `// tests/...`) is an excerpt. What
-//!   follows stands in that file, line by line. A line `// ...` skips any stretch. The whole
-//!   excerpt may be moved to the left by the same number of spaces.
+//! - A fence tagged `rs` that begins with `// src/some.rs` (or `// tests/...`, `// docs/rungs/...`)
+//!   is an excerpt. What follows stands in that file, line by line. A line `// ...` skips any
+//!   stretch. The whole excerpt may be moved to the left by the same number of spaces.
+//! - A fence tagged `diff` whose first lines name two rungs shows what changes from one to the other.
+//!   Its old lines stand in the one, its new lines in the other. "From `a` to `b`, 3 lines go and 5
+//!   come" is counted.
 //! - A fence tagged `console` shows commands, each after `$ `. Those that begin with
 //!   `cargo run --release` are run here. Where they say `--virtual`, what they print and the files
-//!   that they write are compared byte for byte. A line `...` skips any stretch of the output.
+//!   that they write are compared byte for byte. A line `...` skips any stretch of the output. The
+//!   rungs (`--example rung3`) are run too; their digits may differ.
 //!   `BLESS=1` accepts what they give now: look at the difference before you commit.
 //! - A fence tagged `text printed` is what the program before it in the page prints, a fence tagged
 //!   `rust`. The programs are built and run here, and compared and accepted in the same way.
@@ -37,7 +41,8 @@ fn excerpts_stand_in_their_files() {
             let Some(file) = first.strip_prefix("// ") else {
                 continue;
             };
-            if !file.starts_with("src/") && !file.starts_with("tests/") {
+            let places = ["src/", "tests/", "docs/rungs/"];
+            if !places.iter().any(|place| file.starts_with(place)) {
                 continue;
             }
             let Some(text) = read(file) else {
@@ -117,6 +122,10 @@ fn output_is_what_the_binary_prints() {
                 match run(command, &mut written) {
                     Ok(Some(output)) => {
                         let lines = at + 1..next;
+                        let output = match command.contains("--example rung") {
+                            true => with_digits_of(&fence.lines[lines.clone()], &output),
+                            false => output,
+                        };
                         problems.extend(fresh.put(fence, lines, &output));
                     }
                     Ok(None) => {}
@@ -141,6 +150,27 @@ static WRITING: Mutex<()> = Mutex::new(());
 
 fn is_blessing() -> bool {
     std::env::var_os("BLESS").is_some()
+}
+
+/// What a rung printed, with the digits that the page shows: times and counts are its reader's own.
+fn with_digits_of(shown: &[&str], output: &str) -> String {
+    let form = |line: &str| {
+        let parts = line.split(|c: char| c.is_ascii_digit());
+        parts
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("0")
+    };
+    let mut rest = shown;
+    let lines = output.lines().map(|line| {
+        let Some(at) = rest.iter().position(|shown| form(shown) == form(line)) else {
+            return line;
+        };
+        let same = rest[at];
+        rest = &rest[at + 1..];
+        same
+    });
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// A page as it would be if all that it shows were made again.
@@ -260,6 +290,9 @@ fn programs_print_what_is_shown() {
 /// Runs a command, if it is one of the binary's, in a folder of its own. Gives what it prints, if
 /// that is the same at every run.
 fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, String> {
+    if let Some(rung) = command.strip_prefix("$ cargo run --release --example rung") {
+        return run_rung(rung).map(Some);
+    }
     let words = match command.strip_prefix("$ cargo run --release") {
         Some("") => "",
         Some(words) if words.starts_with(" -- ") => &words[4..],
@@ -308,6 +341,104 @@ fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, 
     }
     let output = String::from_utf8(output.stdout).expect("the output is UTF-8");
     Ok(Some(output))
+}
+
+/// Compiles a rung with `rustc` alone, and gives what it prints.
+fn run_rung(number: &str) -> Result<String, String> {
+    let rungs = files(Path::new("docs/rungs"), "rs");
+    let is_meant = |file: &&PathBuf| {
+        let name = file.file_name().expect("a file has a name");
+        name.to_string_lossy().starts_with(&format!("{number}-"))
+    };
+    let file = rungs.iter().find(is_meant);
+    let file = file.ok_or_else(|| format!("there is no rung {number}"))?;
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-rung{number}"));
+    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
+    let rustc = match beside.exists() {
+        true => beside,
+        false => PathBuf::from("rustc"),
+    };
+    let mut compile = Command::new(rustc);
+    compile.args(["--edition", "2024", "-O", "-o"]);
+    let compile = compile.arg(&program).arg(project().join(file));
+    if !compile.status().expect("there is a compiler").success() {
+        return Err(format!("{} does not compile", file.display()));
+    }
+    let output = Command::new(&program).output().expect("the rung runs");
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn differences_of_rungs_are_true() {
+    let mut problems = Vec::new();
+    for page in &pages() {
+        for fence in page.fences().iter().filter(|fence| fence.tag == "diff") {
+            let names: Vec<_> = fence.lines.iter().take(2).map(|line| &line[4..]).collect();
+            let is_of_rungs = |name: &&str| name.starts_with("docs/rungs/");
+            if names.len() < 2 || names[0] == names[1] || !names.iter().any(is_of_rungs) {
+                continue;
+            }
+            for (name, others) in names.iter().zip(["-", "+"]) {
+                let Some(text) = read(name) else {
+                    problems.push(page.at(fence.first, &format!("there is no {name}")));
+                    continue;
+                };
+                // What this file has: the lines without a sign, and those with its own.
+                let lines = fence.lines[2..]
+                    .iter()
+                    .map(|line| match line.split_at_checked(1) {
+                        Some(("@", _)) => "// ...",
+                        Some((sign, rest)) if sign == " " || sign == others => rest,
+                        Some(_) => "\u{0}",
+                        None => "",
+                    });
+                let lines: Vec<_> = lines.filter(|line| *line != "\u{0}").collect();
+                if let Err(line) = find_excerpt(&text, &lines, "// ...") {
+                    let wrong = lines[line].trim();
+                    let problem = format!("`{wrong}` does not stand there in {name}");
+                    problems.push(page.at(fence.first, &problem));
+                }
+            }
+        }
+        for (old, new, counts) in page.stated_differences() {
+            let texts = [&old, &new].map(|name| read(name).unwrap_or_default());
+            let [old_code, new_code] = [&texts[0], &texts[1]].map(|text| code(text));
+            let kept = kept(&old_code, &new_code);
+            let real = [old_code.len() - kept, new_code.len() - kept];
+            if real != counts {
+                let [go, come] = real;
+                let problem = format!("from {old} to {new}, {go} lines go and {come} come");
+                problems.push(page.at(0, &problem));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+/// The lines that are code, without their indentation.
+fn code(text: &str) -> Vec<&str> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .collect()
+}
+
+/// How many lines of one text are in the other too, in the same order.
+fn kept(old: &[&str], new: &[&str]) -> usize {
+    let mut row = vec![0; new.len() + 1];
+    for old_line in old {
+        let mut above_left = 0;
+        for (at, new_line) in new.iter().enumerate() {
+            let above = row[at + 1];
+            row[at + 1] = match old_line == new_line {
+                true => above_left + 1,
+                false => above.max(row[at]),
+            };
+            above_left = above;
+        }
+    }
+    row[new.len()]
 }
 
 #[test]
@@ -648,6 +779,21 @@ impl Page {
             }
         }
         uses
+    }
+
+    /// Sentences like "From `a` to `b`, 3 lines go and 5 come".
+    fn stated_differences(&self) -> Vec<(String, String, [usize; 2])> {
+        let words: Vec<_> = self.text.split_whitespace().collect();
+        let text = words.join(" ");
+        let sentences = text.split("rom `").skip(1).filter_map(|rest| {
+            let (old, rest) = rest.split_once("` to `")?;
+            let (new, rest) = rest.split_once("`, ")?;
+            let (go, rest) = rest.split_once(" lines go and ")?;
+            let (come, _) = rest.split_once(" come")?;
+            let counts = [go.parse().ok()?, come.parse().ok()?];
+            Some((old.to_string(), new.to_string(), counts))
+        });
+        sentences.collect()
     }
 
     /// The names that code hosts give to headings.

@@ -75,10 +75,10 @@ fn rung_1_uses_the_processor_all_the_time_and_rung_2_does_not() {
     }
     assert!(number(&busy.lines[1]) > 1_000.0, "{}", busy.lines[1]);
     assert_eq!(parked.lines[1], "polled 2 times");
-    // A whole second, but other programs want the processor too.
+    // A whole second, unless other programs want the processor too.
     if Path::new("/proc/self/stat").exists() {
-        assert!(busy.cpu > 200 * MILLISECOND, "{:?}", busy.cpu);
-        assert!(parked.cpu < 100 * MILLISECOND, "{:?}", parked.cpu);
+        assert!(busy.cpu >= 30 * MILLISECOND, "{:?}", busy.cpu);
+        assert!(parked.cpu < 30 * MILLISECOND, "{:?}", parked.cpu);
     }
 }
 

@@ -1,4 +1,6 @@
 //! Rung 1: a future by hand, and a `block_on` that asks all the time.
+//!
+//! Read it beside `docs/02-a-future-is-a-value.md` and `docs/03-block-on.md`.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};

@@ -1,4 +1,6 @@
 //! Rung 2: a waker, and a `block_on` that parks its thread until it is called.
+//!
+//! Read it beside `docs/03-block-on.md` and `docs/04-the-waker.md`.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Rung 3: many tasks. A waker puts a number on a queue, and the loop polls who is on it.
+//!
+//! Read it beside `docs/05-many-tasks.md`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

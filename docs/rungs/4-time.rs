@@ -1,4 +1,6 @@
 //! Rung 4: time. A thread-local says which loop runs, and timers wait in a sorted map.
+//!
+//! Read it beside `docs/06-time-you-can-hold.md`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

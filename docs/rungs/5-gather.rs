@@ -1,4 +1,6 @@
 //! Rung 5: `gather`, a loop inside a task. It has a queue of its own, and returns where a loop parks.
+//!
+//! Read it beside `docs/07-gather.md`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,4 +1,6 @@
 //! Rung 6: handles, cancelling, taking down. The executor is `src/small.rs`; this is a program for it.
+//!
+//! Read it beside `docs/08-spawn-join-cancel.md`.
 
 #[path = "../../src/small.rs"]
 mod small;
