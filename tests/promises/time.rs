@@ -186,5 +186,5 @@ fn i9_a_loop_that_sleeps_uses_no_cpu() {
         }
     });
     let used = cpu_time() - before;
-    assert!(used < 100 * MILLISECOND, "{used:?} of CPU");
+    assert!(used < 30 * MILLISECOND, "{used:?} of CPU");
 }
