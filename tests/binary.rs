@@ -72,6 +72,29 @@ fn on_the_real_clock_the_times_are_measured() {
     assert!((ratio - blocking / concurrent).abs() < 0.1, "{ratio}");
 }
 
+#[test]
+fn a_run_that_takes_long_says_so_before() {
+    for (args, time) in [
+        (&["--tasks", "1000"][..], "50.05 min"),
+        (&["sync", "--delay", "31s"], "1.03 min"),
+        (&["async", "--delay", "1h"], "1.00 h"),
+        (&["rows", "--delay", "8s"], "1.07 min"),
+        (&["forgotten", "--delay", "61s"], "1.02 min"),
+    ] {
+        let mut child = demitasse(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let errors = BufReader::new(child.stderr.take().expect("its errors are ours"));
+        let said = errors.lines().next().expect("a line").expect("UTF-8");
+        child.kill().expect("it waits");
+        child.wait().expect("it ends");
+        let sentence = format!("demitasse: this takes {time}; with `--virtual`, no time");
+        assert_eq!(said, sentence);
+    }
+}
+
 /// When each line of the output came, from the start of the program.
 fn lines_with_times(args: &[&str]) -> Vec<(Duration, String)> {
     let start = Instant::now();

@@ -141,6 +141,19 @@ pub struct Args {
 }
 
 impl Args {
+    /// How long the run will wait. On the simulated clock, not at all.
+    pub fn expected(&self) -> Duration {
+        let tasks = self.tasks as u32;
+        let delays = match self.command {
+            _ if self.is_virtual => 0,
+            Command::Compare => tasks + 1,
+            Command::Sync => tasks,
+            Command::Async | Command::Forgotten => 1,
+            Command::Rows => 3 * tasks + 2,
+        };
+        self.delay * delays
+    }
+
     /// `Endpoint A`, `Endpoint B` ... `Endpoint Z`, `Endpoint AA` and so on.
     pub fn endpoints(&self) -> Vec<String> {
         (0..self.tasks).map(endpoint).collect()
