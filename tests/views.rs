@@ -124,6 +124,36 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn what_is_microseconds_apart_ends_in_one_column() {
+    // As on the real clock, where each second fetch ends a little late, and the middle of the
+    // picture is between the two.
+    for late in [0, 20, 200, 2_000] {
+        let late = Duration::from_micros(late);
+        let events = record(async {
+            let wait = |name, length| instrument(name, sleep(length));
+            gather([wait("first", 3 * SECOND), wait("second", 3 * SECOND + late)]).await;
+            instrument("third", async { block_for(3 * SECOND) }).await;
+        });
+        let run = Run {
+            title: "",
+            events: &events,
+        };
+        for width in [60, 80, 81, 120] {
+            let text = timeline::draw(&[run], &plain(width));
+            let lane = |name: &str| {
+                let line = text.lines().find(|line| line.contains(name));
+                let line = line.expect("there is a lane");
+                let cells: Vec<char> = line.chars().collect();
+                let last = cells.iter().rposition(|sign| "●─█".contains(*sign));
+                let first = cells.iter().position(|sign| "●─█".contains(*sign));
+                (first.expect("a sign"), last.expect("a sign"))
+            };
+            assert_eq!(lane("first"), lane("second"), "{width}, {late:?}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn a_timeline_of_next_to_nothing() {
     for events in [vec![], record(async {}), record(instrument("", async {}))] {
         let run = Run {
@@ -335,7 +365,7 @@ def see(rows, columns, **variables):
         pass
     assert os.waitpid(pid, 0)[1] == 0, out
     text = re.sub(rb"\x1b\[[0-9;]*[a-zA-Z]", b"", out).decode()
-    assert "Total asynchronous time: 0.0" in text, text
+    assert "Total asynchronous time: " in text, text
     widest = max(len(line.rstrip("\r")) for line in text.split("\n"))
     assert widest <= max(40, int(variables.get("COLUMNS", columns))), (widest, text)
     found = [re.search(rb"\x1b\[\d+A", out), re.search(rb"\x1b\[[0-9;]*m", out), not out.isascii()]

@@ -183,7 +183,19 @@ impl Scale {
 
     /// When a column begins.
     fn time(self, column: usize) -> Duration {
-        self.end.mul_f64(column as f64 / self.columns as f64)
+        let time = self.end.as_nanos() * column as u128;
+        Duration::from_nanos(time.div_ceil(self.columns as u128) as u64)
+    }
+
+    /// A moment as it is drawn: where a column begins, if that is very near. So two that are due
+    /// together, and are microseconds apart, never end in two columns.
+    fn snap(self, time: Duration) -> Duration {
+        let near = self.time(1) / 10;
+        let begin = self.time(self.column(time + near));
+        match begin.abs_diff(time) <= near {
+            true => begin,
+            false => time,
+        }
     }
 
     /// The scale of a run that ends then: wider where it would hardly be seen.
@@ -289,6 +301,7 @@ impl Picture<'_> {
 fn shares(lane: &Lane, scale: Scale) -> Vec<Share> {
     let mut shares = vec![Share::default(); scale.columns];
     for Span { from, to, state } in lane.spans_as_drawn(scale.time(1)) {
+        let (from, to) = (scale.snap(from), scale.snap(to));
         let (first, last) = (scale.column(from), scale.column(to));
         shares[first].is_polled |= state == State::Works;
         shares[first].is_lost |= state == State::Lost;
