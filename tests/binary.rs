@@ -154,7 +154,40 @@ fn output_is_plain_when_it_is_no_terminal() {
 
 #[test]
 fn ascii_is_ascii() {
-    assert!(printed(&["--virtual", "--ascii"]).is_ascii());
+    let ascii = printed(&["--virtual", "--ascii"]);
+    assert!(ascii.is_ascii());
+    let unicode = printed(&["--virtual"]);
+    for (name, value, expected) in [
+        ("LANG", "C", &ascii),
+        ("LC_ALL", "POSIX", &ascii),
+        ("LC_CTYPE", "de_DE.ISO-8859-1", &ascii),
+        ("LANG", "C.UTF-8", &unicode),
+        ("LC_ALL", "ja_JP.utf8", &unicode),
+        ("LANG", "", &unicode),
+    ] {
+        let output = demitasse(&["--virtual"]).env(name, value).output();
+        let output = output.expect("the binary runs").stdout;
+        assert_eq!(
+            String::from_utf8_lossy(&output),
+            **expected,
+            "{name}={value}"
+        );
+    }
+}
+
+#[test]
+fn columns_count_where_there_is_no_terminal() {
+    let with_columns = |columns: &str, args: &[&str]| {
+        let output = demitasse(args).env("COLUMNS", columns).output();
+        String::from_utf8(output.expect("the binary runs").stdout).expect("UTF-8")
+    };
+    let sixty = printed(&["--virtual", "--width", "60"]);
+    assert_eq!(with_columns("60", &["--virtual"]), sixty);
+    let ninety = with_columns("60", &["--virtual", "--width", "90"]);
+    assert_eq!(ninety, printed(&["--virtual", "--width", "90"]));
+    for none in ["0", "wide", ""] {
+        assert_eq!(with_columns(none, &["--virtual"]), printed(&["--virtual"]));
+    }
 }
 
 #[test]

@@ -277,7 +277,9 @@ fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, 
     let is_virtual = words.contains(&"--virtual");
     let mut command = Command::new(env!("CARGO_BIN_EXE_demitasse"));
     command.args(&words).current_dir(&folder);
-    command.env_remove("COLUMNS").env_remove("NO_COLOR");
+    for name in ["COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+        command.env_remove(name);
+    }
     if !is_virtual {
         // What it prints is the reader's own. But it must be a command.
         command.arg("--virtual");
