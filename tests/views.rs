@@ -553,6 +553,37 @@ fn a_short_run_beside_a_long_one_shows_that_it_waits() {
     }
 }
 
+#[test]
+fn a_thread_that_is_parked_between_many_polls_is_not_said_to_work() {
+    // Row (b): the fetches wait one after the other.
+    let args = ["rows", "--virtual", "--tasks", "703", "--delay", "1ms"];
+    let text = printed(&args);
+    let row = text.split(" (b) in turn ").nth(1).expect("row (b)");
+    let thread = row.lines().find(|line| line.starts_with(" the thread"));
+    let count = |sign| thread.map_or(0, |line| line.matches(sign).count());
+    assert!(count("·") > 20 && count("●") > 20, "{thread:?}");
+    let lanes = row.lines().take_while(|line| !line.contains("more lanes"));
+    let mut lanes = lanes.filter(|line| line.contains("Endpoint"));
+    assert!(
+        lanes.all(|line| line.contains('─') && !line.contains('●')),
+        "{row}"
+    );
+    // None of them vanishes.
+    for lane in text.lines().filter(|line| line.starts_with("   Endpoint ")) {
+        assert!(lane.contains(['█', '─', '●']), "{lane}");
+    }
+    let picture = written("in-turn", &args, "--svg");
+    let row = picture.split(">(b) in turn<").nth(1).expect("row (b)");
+    let thread = thread_of(row);
+    let parked = "thread parked, from 0 ms, for 703 ms";
+    assert!(thread.contains(&parked), "{thread:?}");
+    let works = thread
+        .iter()
+        .filter(|what| what.starts_with("works"))
+        .count();
+    assert!((40..=80).contains(&works), "{works}");
+}
+
 /// The spans of the thread's first lane in a picture: what it says of each.
 fn thread_of(picture: &str) -> Vec<&str> {
     let lanes = picture.split("<text ");
