@@ -417,7 +417,8 @@ type Root = Pin<Box<dyn Future<Output = ()>>>;
 
 // I12: when the root future is done, the loop drops every task that is left.
 
-// I13: a future that can never run again is reported, not waited for. (More of it in `edges.rs`.)
+// I13: a future that can never run again is reported, not waited for. (More of it in
+// `executor/edges.rs`.)
 
 #[test]
 fn i13_a_stuck_loop_says_so() {
