@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => console::print(args::USAGE),
         Ok(Request::Version) => console::print(concat!("demitasse ", env!("CARGO_PKG_VERSION"))),
-        Ok(Request::Exercises(number)) => return exercises::run(number),
+        Ok(Request::Exercises { name, watch }) => return exercises::run(name.as_deref(), watch),
         Ok(Request::Run(args)) => return run(&args),
         Err(sentence) => {
             console::complain(&format!("{sentence}\nTry `--help`."));

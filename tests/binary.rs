@@ -242,6 +242,10 @@ fn a_wrong_argument_gets_one_sentence() {
         let sentence = format!("`{number}` is no number of an exercise: write it as 05");
         assert_refused(&["exercises", number], &sentence);
     }
+    assert_refused(
+        &["exercises", "--wach"],
+        "`--wach` is no number of an exercise: write it as 05; did you mean `--watch`?",
+    );
     assert_refused(&["--virtual=yes"], "`--virtual` takes no value");
     assert_refused(&["--delay"], "`--delay` needs a value");
     assert_refused(&["--tasks"], "`--tasks` needs a value");
@@ -421,114 +425,6 @@ fn rows_speak_of_the_fetches_that_there_are() {
     }
     assert!(!many.contains("Both") && !many.contains("either"));
     assert!(many.contains("so the others cannot even begin."));
-}
-
-/// A project with three exercises, and a cargo that judges them as this part of a script says.
-#[cfg(unix)]
-fn exercises(args: &[&str], verdicts: &str) -> std::process::Output {
-    use std::os::unix::fs::PermissionsExt;
-    let test = std::thread::current()
-        .name()
-        .unwrap_or_default()
-        .to_string();
-    let name = format!("demitasse-{}-{test}", std::process::id());
-    let project = std::env::temp_dir().join(name);
-    let pages = project.join("docs/exercises");
-    std::fs::create_dir_all(&pages).expect("a folder");
-    for page in ["02-two", "01-one", "03-three", "README"] {
-        let text = format!("# 0 · The page {page}\n\ntext\n\n## Hints\n");
-        std::fs::write(pages.join(format!("{page}.md")), text).expect("a page");
-    }
-    let cargo = project.join("cargo");
-    let judge = format!(
-        "#!/bin/sh\n[ \"$1 $2\" = 'test --test' ] || exit 9\ncase $3 in\n{verdicts}\nesac\n"
-    );
-    std::fs::write(&cargo, judge).expect("a script");
-    std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755)).expect("it can be run");
-    let mut command = demitasse(args);
-    command.env("CARGO", &cargo);
-    command.env("CARGO_MANIFEST_DIR", &project);
-    let output = command.output().expect("the binary runs");
-    std::fs::remove_dir_all(&project).expect("the folder can go");
-    output
-}
-
-/// The first is solved, the second fails, the third does not compile.
-#[cfg(unix)]
-const SOME: &str = "ex01) exit 0 ;;
-ex02) echo 'test step3_c ... FAILED'; echo 'test step1_a ... ok'; echo 'test step2_b ... FAILED'; exit 101 ;;
-*) echo 'error[E0425]: cannot find `it`' >&2; exit 101 ;;";
-
-#[cfg(unix)]
-#[test]
-fn what_is_next_is_said_whatever_came_of_it() {
-    for (verdicts, said) in [
-        ("*) exit 0 ;;", "\nAll are solved.\n"),
-        (
-            "ex01) exit 0 ;; *) echo 'error[E0425]: no `it`' >&2; exit 101 ;;",
-            "\nNext is 02: it does not compile yet: error[E0425]: no `it`.\n",
-        ),
-        (
-            "*) echo 'error: test failed, to rerun pass this' >&2; exit 101 ;;",
-            "\nNext is 01: its test crashes before it can say what failed.\n",
-        ),
-    ] {
-        let output = exercises(&["exercises"], verdicts);
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains(said), "{text}");
-        assert!(output.status.success());
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn exercises_are_listed_with_a_tick_and_the_next_one_is_named() {
-    let output = exercises(&["exercises"], SOME);
-    let text = "\
-[x] 01 The page 01-one
-[ ] 02 The page 02-two
-[ ] 03 The page 03-three
-
-Next is 02: the first step that fails is `step2_b`.
-Its page is docs/exercises/02-two.md, and its hints begin in line 5.
-Run it with `cargo run -- exercises 02` or `cargo test --test ex02`.
-";
-    assert_eq!(String::from_utf8_lossy(&output.stdout), text);
-    assert!(output.status.success());
-}
-
-#[cfg(unix)]
-#[test]
-fn one_exercise_is_run_and_its_result_is_that_of_the_program() {
-    assert_eq!(exercises(&["exercises", "01"], SOME).status.code(), Some(0));
-    let output = exercises(&["exercises", "2"], SOME);
-    assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("step2_b ... FAILED"), "{text}");
-}
-
-#[test]
-fn exercises_that_are_not_there_get_one_sentence() {
-    let said = |command: &mut std::process::Command| {
-        let output = command.output().expect("the binary runs");
-        assert_eq!(output.status.code(), Some(1));
-        assert!(output.stdout.is_empty());
-        String::from_utf8(output.stderr).expect("UTF-8")
-    };
-    let sentence = said(&mut demitasse(&["exercises", "99"]));
-    assert_eq!(sentence, "demitasse: there is no exercise 99\n");
-    let nowhere = std::env::temp_dir().join("demitasse-no-such-folder");
-    let sentence = said(demitasse(&["exercises"]).env("CARGO_MANIFEST_DIR", nowhere));
-    assert!(
-        sentence.starts_with("demitasse: cannot read "),
-        "{sentence}"
-    );
-    assert_eq!(sentence.lines().count(), 1);
-    let sentence = said(demitasse(&["exercises", "01"]).env("CARGO", "/no/cargo"));
-    assert!(
-        sentence.starts_with("demitasse: cannot run cargo: "),
-        "{sentence}"
-    );
 }
 
 #[cfg(unix)]

@@ -1,8 +1,10 @@
 //! Proves what the pages of the exercises and experiments say, on scratch copies of this package:
 //!
 //! - each exercise fails as it is given, in every test: on top of the library untouched, inside it
-//!   with the lines that its page gives to begin with. With its solution it passes, and the whole
-//!   suite is green;
+//!   with the lines that its page gives to begin with, and says so in one sentence. With its solution
+//!   it passes, and the whole suite is green;
+//! - each wrong solution of an exercise (a *mutant*, below) fails in the step that it names, and each
+//!   right one of another design passes;
 //! - each experiment compiles, and of the tests of its promise it fails exactly those that its page
 //!   names.
 //!
@@ -10,12 +12,25 @@
 //!
 //! ```text
 //! cargo test --test exercises_guard -- --include-ignored
-//! ONLY=05,i02 cargo test --test exercises_guard -- --include-ignored
+//! ONLY=05,mutants-09,i02 cargo test --test exercises_guard -- --include-ignored
 //! ```
 //!
 //! A solution and an experiment are diffs in prose. The lines of a hunk that are not new must stand
 //! exactly once in the file, so that a page which the code has left behind is named here. Each copy
 //! has a target directory of its own: nothing is shared, so nothing is stale.
+//!
+//! A mutant is a file `tests/exercises/mutants/NN-name.diff`. Lines that begin with `#` stand first:
+//!
+//! ```text
+//! # What is wrong with it, in a sentence.
+//! # fails: step4
+//! # says: a part of the message that the step must print
+//! ```
+//!
+//! Below them is a diff against the solution; with a line `# on: the exercise as given` it is one
+//! against the sources as they are. `NN-right-name.diff` is a right solution, and has neither `fails`
+//! nor `says`. The step that is named must be the first that fails: then nothing else is printed.
+//! Mutants are many, so the compiler is called for them without cargo.
 //!
 //! A solution that changes nothing but its own exercise cannot break the suite, which leaves
 //! exercises out. So these share one copy, and the suite runs for the others only, for several at a
@@ -33,6 +48,9 @@ use std::time::{Duration, Instant};
 
 /// A run that takes longer than this hangs.
 const TOO_LONG: Duration = Duration::from_secs(300);
+
+/// An exercise has to stop by itself what hangs, and before that.
+const TOO_LONG_ALONE: Duration = Duration::from_secs(60);
 
 #[test]
 #[ignore = "guards our text; run by CI with --include-ignored"]
@@ -64,9 +82,26 @@ fn pages_are_complete() {
             text.contains(&format!("cargo test --test ex{number}")),
             "does not say how to run it",
         );
+        let hints = (1..=4).map(|n| text.contains(&format!("<summary>{n} · ")));
+        must(hints.eq([true, true, true, false]), "has not three hints");
+        if let Some((_, section)) = text.split_once("\n## Break this one\n") {
+            let diff = section.split("```").nth(1).unwrap_or_default();
+            let mutants = mutants(&exercise);
+            let shown = mutants.iter().find(|mutant| {
+                let diff = diff.trim_start_matches("diff\n").trim_end();
+                mutant.text.trim_end().ends_with(diff)
+            });
+            let step = shown.and_then(|mutant| mutant.line("fails"));
+            must(
+                step.is_some_and(|step| section.contains(&format!("`{step}` fails"))),
+                "breaks it in a way that no mutant does, or names another step",
+            );
+        }
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            mutants(&exercise).into_iter().partition(Mutant::is_right);
         must(
-            text.matches("<details>").count() == 3,
-            "has not three hints",
+            !right.is_empty() && wrong.len() >= 3,
+            "has not three wrong solutions and a right one of another design",
         );
         let tests = read(test);
         for step in steps(&tests) {
@@ -99,9 +134,13 @@ fn pages_do_what_they_say() {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(String::new());
     let work = || {
-        while let Some((name, job)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some((name, job)) = jobs.get(number) else {
+                return;
+            };
             let start = Instant::now();
-            let copy = Copy::new(&scratch.0, name);
+            let copy = Copy::new(&scratch.0, &format!("{number}-{name}"));
             let result = job(&copy);
             println!("{:>6.1} s  {name}", start.elapsed().as_secs_f64());
             if let Err(message) = result {
@@ -109,8 +148,9 @@ fn pages_do_what_they_say() {
             }
         }
     };
-    let cores = thread::available_parallelism().map_or(2, usize::from);
-    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    // One more than there are cores: some of the wrong solutions wait until they are stopped.
+    let workers = thread::available_parallelism().map_or(2, usize::from) + 1;
+    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong}");
 }
@@ -126,10 +166,33 @@ fn jobs() -> Vec<(String, Job)> {
         None => true,
     };
     let mut exercises = exercises();
-    exercises.retain(|exercise| is_asked(&exercise.number));
     let mut jobs: Vec<(String, Job)> = Vec::new();
     let mut add = |name: &str, job: Job| jobs.push((name.to_string(), job));
 
+    for exercise in exercises.iter().cloned().rev() {
+        let name = format!("mutants-{}", exercise.number);
+        if !is_asked(&exercise.number) && !is_asked(&name) {
+            continue;
+        }
+        let mutants = mutants(&exercise);
+        // Those that change the library build it anew, and some wait for long: one by one they are
+        // shared out better.
+        let many = if exercise.is_apart() {
+            mutants.len()
+        } else {
+            1
+        };
+        let mut mutants = mutants.into_iter().peekable();
+        while mutants.peek().is_some() {
+            let exercise = exercise.clone();
+            let mutants: Vec<_> = mutants.by_ref().take(many).collect();
+            add(
+                &name,
+                Box::new(move |copy| are_judged(copy, &exercise, &mutants)),
+            );
+        }
+    }
+    exercises.retain(|exercise| is_asked(&exercise.number));
     let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
     for group in groups(&inside) {
         let numbers: Vec<_> = group
@@ -151,14 +214,16 @@ fn jobs() -> Vec<(String, Job)> {
             Box::new(move |copy| pass_solved(copy, &apart)),
         );
     }
-    add(
-        "untouched",
-        Box::new(move |copy| {
-            exercises
-                .iter()
-                .try_for_each(|exercise| fails_untouched(copy, exercise))
-        }),
-    );
+    if !exercises.is_empty() {
+        add(
+            "untouched",
+            Box::new(move |copy| {
+                exercises
+                    .iter()
+                    .try_for_each(|exercise| fails_untouched(copy, exercise))
+            }),
+        );
+    }
     if !inside.is_empty() {
         add("begun", Box::new(move |copy| fail_begun(copy, &inside)));
     }
@@ -188,7 +253,7 @@ fn exercises() -> Vec<Exercise> {
         .filter(|name| name != "README.md");
     let tests = names("tests/exercises")
         .into_iter()
-        .filter(|name| name.ends_with(".rs"));
+        .filter(|name| name.starts_with("ex") && name.ends_with(".rs"));
     let exercises: Vec<_> = pages
         .zip(tests)
         .map(|(page, test)| Exercise {
@@ -304,9 +369,13 @@ fn fail_begun(copy: &Copy, exercises: &[Exercise]) -> Result {
 }
 
 fn fails_all(output: &Output, exercise: &Exercise) -> Result {
-    match output.is_compiled && output.failed == steps(&read(&exercise.test)) {
+    if !output.is_compiled || output.failed != steps(&read(&exercise.test)) {
+        return Err(exercise.says(&format!("every test should fail:\n{}", output.text)));
+    }
+    let sentences = output.text.matches("Not written yet, at ").count();
+    match sentences == 1 && !output.text.contains("panicked at") {
         true => Ok(()),
-        false => Err(exercise.says(&format!("every test should fail:\n{}", output.text))),
+        false => Err(exercise.says(&format!("one sentence should say so:\n{}", output.text))),
     }
 }
 
@@ -331,6 +400,102 @@ fn excerpts(page: &str, file: &str) -> Vec<String> {
         .flat_map(|block| block.split("// ...\n"))
         .map(|part| part.trim().to_string())
         .collect()
+}
+
+// ---- mutants -------------------------------------------------------------------------------
+
+struct Mutant {
+    name: String,
+    text: String,
+}
+
+fn mutants(exercise: &Exercise) -> Vec<Mutant> {
+    let mut names = names("tests/exercises/mutants");
+    names.retain(|name| name.starts_with(&format!("{}-", exercise.number)));
+    names
+        .into_iter()
+        .map(|name| Mutant {
+            text: read(&format!("tests/exercises/mutants/{name}")),
+            name,
+        })
+        .collect()
+}
+
+impl Mutant {
+    fn is_right(&self) -> bool {
+        self.name[2..].starts_with("-right-")
+    }
+
+    /// What one of the first lines says.
+    fn line(&self, key: &str) -> Option<&str> {
+        let start = format!("# {key}: ");
+        self.text.lines().find_map(|line| line.strip_prefix(&start))
+    }
+
+    fn changes(&self, exercise: &Exercise) -> Result<Changes> {
+        let solved = match self.line("on") {
+            Some(_) => Changes::default(),
+            None => Changes::default().and(&read(&exercise.solution))?,
+        };
+        solved.and(&format!("```diff\n{}\n```", self.text))
+    }
+
+    fn is_judged(&self, copy: &Copy, exercise: &Exercise) -> Result {
+        let changes = self.changes(exercise)?;
+        changes.write(copy)?;
+        let output = copy.test_alone(exercise);
+        changes.undo(copy)?;
+        if !exercise.is_apart() {
+            copy.forget_library()?;
+        }
+        let output = output?;
+        if !output.is_compiled {
+            return Err(format!("it should compile:\n{}", output.text));
+        }
+        if self.is_right() {
+            return match output.is_green {
+                true => Ok(()),
+                false => Err(format!("it is right, and fails:\n{}", output.text)),
+            };
+        }
+        let [Some(step), Some(says)] = ["fails", "says"].map(|key| self.line(key)) else {
+            return Err("it does not say which step fails, and with which words".to_string());
+        };
+        let first = output.failed.first().map_or("", String::as_str);
+        if first.split('_').next() != Some(step) {
+            return Err(format!(
+                "{step} should fail, and what fails first is {first:?}:\n{}",
+                output.text
+            ));
+        }
+        let pages = output.text.matches("\nasked:\n").count();
+        let legends = output.text.matches("● works").count();
+        if pages != 1 || legends > 1 {
+            return Err(format!(
+                "one step should tell why, with one legend:\n{}",
+                output.text
+            ));
+        }
+        // What is printed may be broken into lines.
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words(&output.text).contains(&words(says)) {
+            true => Ok(()),
+            false => Err(format!("it should say {says:?}:\n{}", output.text)),
+        }
+    }
+}
+
+/// Wrong solutions fail where they should, and right ones pass.
+fn are_judged(copy: &Copy, exercise: &Exercise, mutants: &[Mutant]) -> Result {
+    let wrong = mutants.iter().filter_map(|mutant| {
+        let error = mutant.is_judged(copy, exercise).err()?;
+        Some(format!("{}: {error}", mutant.name))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n\n")),
+    }
 }
 
 // ---- experiments ---------------------------------------------------------------------------
@@ -507,6 +672,19 @@ impl Changes {
         }
         Ok(())
     }
+
+    /// Makes the files what they were.
+    fn undo(&self, copy: &Copy) -> Result {
+        for file in self.0.keys() {
+            let path = copy.path.join(file);
+            let undone = match fs::read(root().join(file)) {
+                Ok(text) => fs::write(path, text),
+                Err(_) => fs::remove_file(path),
+            };
+            undone.map_err(|error| format!("{file}: {error}"))?;
+        }
+        Ok(())
+    }
 }
 
 // ---- scratch copies ------------------------------------------------------------------------
@@ -549,16 +727,74 @@ impl Copy {
 
     /// Runs `cargo test` in the copy.
     fn test(&self, arguments: &[&str]) -> Result<Output> {
-        let log = self.path.join("log");
-        let file = fs::File::create(&log).map_err(|error| error.to_string())?;
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
             .args(["test", "--offline", "--no-fail-fast", "--color", "never"])
             .args(arguments)
-            .current_dir(&self.path)
             .env("CARGO_TARGET_DIR", self.path.join("target"))
             .env("CARGO_BUILD_JOBS", "1")
             .env("CARGO_INCREMENTAL", "0")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        let (is_success, text) = self.run(&mut cargo, TOO_LONG)?;
+        let is_compiled = text.contains("\n     Running ") || text.contains("\ntest result");
+        Ok(Output::new(is_compiled, is_success, text))
+    }
+
+    /// Compiles the test of one exercise, and the library unless it is there, and runs it. Without
+    /// cargo this takes a second.
+    fn test_alone(&self, exercise: &Exercise) -> Result<Output> {
+        let rustc = || {
+            let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+            rustc.args(["--edition", "2024", "--cap-lints", "allow"]);
+            rustc
+        };
+        let mut library = rustc();
+        library.args([
+            "--crate-name",
+            "demitasse",
+            "--crate-type",
+            "lib",
+            "src/lib.rs",
+        ]);
+        let mut test = rustc();
+        test.args([
+            "--test",
+            "--extern",
+            "demitasse=libdemitasse.rlib",
+            "-o",
+            "exercise",
+        ])
+        .arg(&exercise.test);
+        let is_built = self.path.join("libdemitasse.rlib").exists();
+        let steps = [(&mut library, !is_built), (&mut test, true)];
+        for (rustc, _) in steps.into_iter().filter(|(_, is_due)| *is_due) {
+            let (is_success, text) = self.run(rustc, TOO_LONG)?;
+            if !is_success {
+                return Ok(Output::new(false, false, text));
+            }
+        }
+        let mut test = Command::new(self.path.join("exercise"));
+        // Most of them wait, if they wait.
+        test.env("RUST_TEST_THREADS", "8");
+        let (is_success, text) = self.run(&mut test, TOO_LONG_ALONE)?;
+        Ok(Output::new(true, is_success, text))
+    }
+
+    /// The library that was built has other sources than the next one.
+    fn forget_library(&self) -> Result {
+        let path = self.path.join("libdemitasse.rlib");
+        match path.exists() {
+            true => fs::remove_file(path).map_err(|error| error.to_string()),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs a command in the copy. Whether it succeeds, and all that it prints.
+    fn run(&self, command: &mut Command, limit: Duration) -> Result<(bool, String)> {
+        let log = self.path.join("log");
+        let file = fs::File::create(&log).map_err(|error| error.to_string())?;
+        let mut child = command
+            .current_dir(&self.path)
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stderr(file.try_clone().map_err(|error| error.to_string())?)
@@ -567,28 +803,34 @@ impl Copy {
             .map_err(|error| error.to_string())?;
         let start = Instant::now();
         let status = loop {
-            if let Some(status) = cargo.try_wait().map_err(|error| error.to_string())? {
+            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 break status;
             }
-            if start.elapsed() > TOO_LONG {
-                let _ = cargo.kill();
-                let _ = cargo.wait();
-                return Err(format!("cargo test {} hangs", arguments.join(" ")));
+            if start.elapsed() > limit {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("{command:?} hangs"));
             }
             thread::sleep(Duration::from_millis(10));
         };
         let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+        Ok((status.success(), text))
+    }
+}
+
+impl Output {
+    fn new(is_compiled: bool, is_success: bool, text: String) -> Self {
         let failed = text
             .lines()
             .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
             // The name alone, without the modules around it.
             .filter_map(|name| name.rsplit("::").next());
-        Ok(Output {
-            is_compiled: text.contains("\n     Running ") || text.contains("\ntest result"),
-            is_green: status.success() && text.contains("test result: ok"),
+        Output {
+            is_compiled,
+            is_green: is_success && text.contains("test result: ok"),
             failed: failed.map(str::to_string).collect(),
             text,
-        })
+        }
     }
 }
 

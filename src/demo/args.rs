@@ -27,7 +27,8 @@ Commands:
   async            only the event loop
   rows             five ways to write the same fetches
   forgotten        a future that keeps no waker, and what the loop says of it
-  exercises [NN]   which exercises are solved; or runs one of them
+  exercises [NN]   which exercises are solved; or runs one of them; with --watch,
+                   again at each change, and then the next
 
 Options:
   --delay TIME     how long a fetch waits, as 3, 1.5s or 250ms (default: 3s)
@@ -48,8 +49,13 @@ pub enum Request {
     Help,
     /// `--version`
     Version,
-    /// `exercises`, maybe with the number of one.
-    Exercises(Option<u8>),
+    /// `exercises`.
+    Exercises {
+        /// Which one: `05`, or `own`.
+        name: Option<String>,
+        /// Whether to run it again at each change.
+        watch: bool,
+    },
     /// Anything else.
     Run(Args),
 }
@@ -204,20 +210,31 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
     Ok(Request::Run(args))
 }
 
-/// Reads what stands behind `exercises`.
-fn exercises(mut words: impl Iterator<Item = OsString>) -> Result<Request, String> {
-    let Some(word) = words.next() else {
-        return Ok(Request::Exercises(None));
-    };
-    let word = word.to_string_lossy();
-    match (word.parse(), words.next()) {
-        _ if word == "--help" || word == "-h" => Ok(Request::Help),
-        (Ok(number), None) => Ok(Request::Exercises(Some(number))),
-        (Ok(_), Some(_)) => Err("`exercises` takes one number at most".to_string()),
-        (Err(_), _) => Err(format!(
-            "`{word}` is no number of an exercise: write it as 05"
-        )),
+/// Reads what stands after `exercises`.
+fn exercises(words: impl Iterator<Item = OsString>) -> Result<Request, String> {
+    let (mut name, mut watch) = (None, false);
+    for word in words {
+        let word = word.to_string_lossy();
+        let read = match (&*word, word.parse::<u8>()) {
+            ("--help" | "-h" | "help", _) => return Ok(Request::Help),
+            ("--watch", _) => {
+                watch = true;
+                continue;
+            }
+            ("own", _) => "own".to_string(),
+            (_, Ok(number)) => format!("{number:02}"),
+            _ => {
+                let near = did_you_mean(&word, ["--watch", "own"].into_iter());
+                return Err(format!(
+                    "`{word}` is no number of an exercise: write it as 05{near}"
+                ));
+            }
+        };
+        if name.replace(read).is_some() {
+            return Err("`exercises` takes one number at most".to_string());
+        }
     }
+    Ok(Request::Exercises { name, watch })
 }
 
 fn read_command(word: &str) -> Result<Command, String> {

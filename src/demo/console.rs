@@ -141,6 +141,11 @@ fn up(lines: usize) -> String {
     }
 }
 
+/// Whether what was printed can be drawn anew.
+pub fn can_redraw() -> bool {
+    io::stdout().is_terminal() && !is_dumb()
+}
+
 /// What standard output can show.
 pub fn style(args: &Args) -> Style {
     let is_terminal = io::stdout().is_terminal();

@@ -7,7 +7,7 @@
 //! | `compare.rs` | runs the two, and says what the difference is |
 //! | `rows.rs` | five ways to write it, two of which help |
 //! | `forgotten.rs` | a future that keeps no waker |
-//! | `exercises.rs` | which exercises are solved |
+//! | `exercises/` | which exercises are solved |
 //! | `bars.rs` | what grows on a terminal meanwhile |
 //! | `args.rs`, `values.rs` | what the user asked for |
 //! | `export.rs` | the files that are written |

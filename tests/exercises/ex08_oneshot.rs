@@ -52,7 +52,7 @@ impl<T> Future for Receiver<T> {
 
 use demitasse::{sleep, spawn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use support::{ask, loud, on_wake, seconds};
+use support::{ask, loud, on_last_drop, on_wake, seconds};
 
 #[test]
 fn step1_sent_before_it_is_awaited() {
@@ -182,7 +182,7 @@ fn step7_the_receiver_is_dropped_while_it_waits() {
 
 #[test]
 fn step8_a_waker_may_do_anything() {
-    let asked = ask("Waking runs code that you do not know. It may use the channel itself.");
+    let asked = ask("Waking or dropping a waker runs unknown code. It may use the channel itself.");
     let (sender, receiver) = oneshot();
     let receiver = Rc::new(RefCell::new(asked.by_hand("the receiver", receiver)));
     let answer = Rc::new(RefCell::new(None));
@@ -206,4 +206,23 @@ fn step8_a_waker_may_do_anything() {
         Poll::Ready(Ok(1)),
         "the value is there when the waker is called"
     );
+
+    // This one has the sender, and drops it when it is dropped itself.
+    let owns_a_sender = |name: &'static str| {
+        let (sender, receiver) = oneshot::<i32>();
+        let mut receiver = asked.by_hand(name, receiver);
+        let waker = on_last_drop(move || drop(sender));
+        assert!(receiver.poll_with(&waker).is_pending(), "nothing was sent");
+        receiver
+    };
+    let mut receiver = owns_a_sender("a receiver whose waker has the sender");
+    if receiver.poll().is_pending() {
+        assert_eq!(
+            receiver.wakes(),
+            1,
+            "wakes: the waker before this one had the sender, and is dropped"
+        );
+        assert_eq!(receiver.poll(), Poll::Ready(Err(Closed)));
+    }
+    drop(owns_a_sender("another one, which is dropped"));
 }

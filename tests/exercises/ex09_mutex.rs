@@ -56,7 +56,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 use demitasse::{gather, instrument, now, sleep, yield_now};
 use std::rc::Rc;
-use support::{ByHand, ask, on_wake, seconds};
+use support::{ByHand, ask, on_last_drop, on_wake, seconds};
 
 /// The guard that a poll gives.
 #[track_caller]
@@ -232,7 +232,9 @@ fn step7_who_leaves_when_it_was_woken_passes_it_on() {
 
 #[test]
 fn step8_one_place_in_the_queue() {
-    let asked = ask("Many polls are one place in the queue, with the latest waker.");
+    let asked = ask(
+        "Many polls are one place in the queue, with the latest waker. The old one is dropped.",
+    );
     let mutex = Mutex::new(());
     let guard = lock(&mut asked.by_hand("first", mutex.lock()));
     let mut second = asked.by_hand("second", mutex.lock());
@@ -258,6 +260,25 @@ fn step8_one_place_in_the_queue() {
     drop(lock(&mut second));
     drop(lock(&mut third));
     drop(lock(&mut asked.by_hand("fourth", mutex.lock())));
+
+    // A waker may do anything, also when it is dropped: this one has the guard.
+    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
+    let guard = lock(&mut asked.by_hand("first", mutex.lock()));
+    let mut second = asked.by_hand("second", mutex.lock());
+    let waker = on_last_drop(move || drop(guard));
+    assert!(
+        second.poll_with(&waker).is_pending(),
+        "the first holds it, and another one got it too"
+    );
+    drop(waker);
+    if second.poll().is_pending() {
+        assert_eq!(
+            second.wakes(),
+            1,
+            "wakes: the waker before this one had the guard, and is dropped"
+        );
+        drop(lock(&mut second));
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl<T> Receiver<T> {
 // ---- The tests: read them, and change nothing below this line ------------------------------
 
 use demitasse::{instrument, now, sleep, spawn, yield_now};
-use support::{ByHand, ask, loud, seconds};
+use support::{ByHand, ask, loud, on_wake, seconds};
 
 #[test]
 fn step1_in_order_and_to_the_end() {
@@ -91,6 +91,21 @@ fn step2_the_receiver_waits() {
         assert_eq!(now() - start, seconds(2.0), "when the end came");
     });
     assert_eq!(asked.polls_of_task(0), 3, "polls of the receiver's task");
+
+    let (sender, mut receiver) = channel(1);
+    let mut recv = asked.by_hand("recv", receiver.recv());
+    assert!(recv.poll().is_pending(), "nothing was sent");
+    let old = recv.change_task();
+    assert!(recv.poll().is_pending(), "nothing was sent");
+    assert!(
+        asked.by_hand("send", sender.send(1)).poll().is_ready(),
+        "there is room"
+    );
+    assert_eq!(
+        (old.wakes(), recv.wakes()),
+        (0, 1),
+        "wakes of its old task and of its new one"
+    );
 }
 
 #[test]
@@ -123,24 +138,22 @@ fn step3_back_pressure() {
 
 #[test]
 fn step4_senders_take_turns() {
-    let asked = ask("Senders that wait are served in order: who sends again queues up again.");
+    let asked = ask("Senders are served in the order in which they ask, also when one asks again.");
+    let in_order = Rc::new(RefCell::new(Vec::new()));
     let received = asked.run(async {
         let (sender, mut receiver) = channel(1);
-        assert_eq!(
-            sender.send("0".to_string()).await,
-            Ok(()),
-            "this one takes the only place"
-        );
         for name in ["a", "b", "c"] {
-            let sender = sender.clone();
+            let (sender, in_order) = (sender.clone(), Rc::clone(&in_order));
             drop(spawn(instrument(name, async move {
                 for n in 1..=3 {
-                    assert_eq!(sender.send(format!("{name}{n}")).await, Ok(()));
+                    let value = format!("{name}{n}");
+                    in_order.borrow_mut().push(value.clone());
+                    assert_eq!(sender.send(value).await, Ok(()));
                 }
             })));
         }
         drop(sender);
-        yield_now().await; // now all three wait
+        yield_now().await; // now there is no room, and all three wait
         let mut received = Vec::new();
         while let Some(value) = receiver.recv().await {
             received.push(value);
@@ -149,13 +162,15 @@ fn step4_senders_take_turns() {
     });
     assert_eq!(
         received,
-        ["0", "a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3"]
+        *in_order.borrow(),
+        "what was received (should be: as it was asked)"
     );
+    assert_eq!(received.len(), 9, "how many values were received");
 }
 
 #[test]
 fn step5_one_place_wakes_one_sender() {
-    let asked = ask("A place that becomes free wakes one sender, and nobody else gets it.");
+    let asked = ask("A free place wakes one sender, the latest waker, with nothing borrowed.");
     let (sender, mut receiver) = channel(1);
     assert!(
         asked.by_hand("send 0", sender.send(0)).poll().is_ready(),
@@ -188,6 +203,40 @@ fn step5_one_place_wakes_one_sender() {
         (1, 0),
         "wakes of the other two"
     );
+    let old = second.change_task();
+    let mut fourth = asked.by_hand("send 4", sender.send(4));
+    let mut fifth = asked.by_hand("send 5", sender.send(5));
+    assert_eq!(second.poll(), Poll::Ready(Ok(())));
+    assert!(
+        fourth.poll().is_pending() && fifth.poll().is_pending(),
+        "there is no room"
+    );
+    let old_third = third.change_task();
+    assert!(third.poll().is_pending(), "there is no room");
+    assert_eq!(take(), Poll::Ready(Some(2)));
+    assert_eq!(
+        (old.wakes(), old_third.wakes(), third.wakes()),
+        (1, 0, 1),
+        "wakes of the second, of the third's old task, and of its new one"
+    );
+
+    // A waker may do anything: these two use the channel there and then.
+    let (sender, mut receiver) = channel(1);
+    let other = sender.clone();
+    let mut recv = asked.by_hand("recv", receiver.recv());
+    let waker = on_wake(move || drop(other.clone()));
+    assert!(recv.poll_with(&waker).is_pending(), "nothing was sent");
+    assert!(
+        asked.by_hand("send 1", sender.send(1)).poll().is_ready(),
+        "there is room"
+    );
+    drop(recv);
+    let other = sender.clone();
+    let waker = on_wake(move || drop(other.clone()));
+    let mut waits = asked.by_hand("send 2", sender.send(2));
+    assert!(waits.poll_with(&waker).is_pending(), "there is no room");
+    let mut recv = asked.by_hand("recv", receiver.recv());
+    assert_eq!(recv.poll(), Poll::Ready(Some(1)));
 }
 
 #[test]
@@ -202,20 +251,36 @@ fn step6_the_receiver_is_dropped() {
             .is_ready(),
         "there is room"
     );
-    let mut waits = asked.by_hand("a send that waits", sender.send(None));
-    assert!(waits.poll().is_pending(), "there is no room");
+    let mut waiting: Vec<_> = (0..3)
+        .map(|_| asked.by_hand("a send that waits", sender.send(None)))
+        .collect();
+    for waits in &mut waiting {
+        assert!(waits.poll().is_pending(), "there is no room");
+    }
     drop(receiver);
     assert_eq!(drops.get(), 1, "drops of the value that was in the queue");
-    assert_eq!(waits.wakes(), 1, "wakes of the sender that waits");
-    assert!(
-        matches!(waits.poll(), Poll::Ready(Err(None))),
-        "it gets its value back"
-    );
+    let wakes: Vec<_> = waiting.iter().map(ByHand::wakes).collect();
+    assert_eq!(wakes, [1; 3], "wakes of the three senders that wait");
+    for waits in &mut waiting {
+        assert!(
+            matches!(waits.poll(), Poll::Ready(Err(None))),
+            "it gets its value back"
+        );
+    }
     let mut later = asked.by_hand("a later send", sender.send(None));
     assert!(
         matches!(later.poll(), Poll::Ready(Err(None))),
         "so does a later one"
     );
+
+    // Dropping a value runs unknown code. This one has a sender of the same channel.
+    struct Letter(Option<Sender<Letter>>);
+    let (sender, receiver) = channel(1);
+    let letter = Letter(Some(sender.clone()));
+    let mut send = asked.by_hand("send a sender", sender.send(letter));
+    assert!(send.poll().is_ready(), "there is room");
+    drop(send);
+    drop(receiver);
 }
 
 #[test]

@@ -46,8 +46,9 @@ pub async fn gather_at_most<F: Future>(limit: usize, futures: Vec<F>) -> Vec<F::
 use demitasse::{instrument, now, sleep};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 use std::time::Duration;
-use support::{ByHand, ask, seconds};
+use support::{ByHand, ask, on_last_drop, on_wake, seconds};
 
 /// The permit that a poll gives.
 #[track_caller]
@@ -78,7 +79,8 @@ fn step1_so_many_and_no_more() {
 
 #[test]
 fn step2_first_come_first_served() {
-    let asked = ask("A permit that is given back is the next one's. It wakes no other.");
+    let asked =
+        ask("A permit that is given back is the next one's. It wakes its latest waker alone.");
     let semaphore = Semaphore::new(1);
     let permit = take(&mut asked.by_hand("first", semaphore.acquire()));
     let mut second = asked.by_hand("second", semaphore.acquire());
@@ -87,7 +89,10 @@ fn step2_first_come_first_served() {
         second.poll().is_pending() && third.poll().is_pending(),
         "there is no permit"
     );
+    let old = second.change_task();
+    assert!(second.poll().is_pending(), "polled again, by another task");
     drop(permit);
+    assert_eq!(old.wakes(), 0, "wakes of the second's old task");
     assert_eq!(
         (second.wakes(), third.wakes()),
         (1, 0),
@@ -104,6 +109,34 @@ fn step2_first_come_first_served() {
     );
     drop(take(&mut third));
     drop(take(&mut fourth));
+
+    // A waker may do anything: this one takes the permit, there and then.
+    let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(1)));
+    let permit = take(&mut asked.by_hand("first", semaphore.acquire()));
+    let second = Rc::new(RefCell::new(asked.by_hand("second", semaphore.acquire())));
+    let waker = on_wake({
+        let second = Rc::clone(&second);
+        move || drop(take(&mut second.borrow_mut()))
+    });
+    assert!(
+        second.borrow_mut().poll_with(&waker).is_pending(),
+        "there is no permit"
+    );
+    drop(permit);
+    // And this one has the permit, and drops it when another waker takes its place.
+    let permit = take(&mut asked.by_hand("third", semaphore.acquire()));
+    let mut fourth = asked.by_hand("fourth", semaphore.acquire());
+    let waker = on_last_drop(move || drop(permit));
+    assert!(fourth.poll_with(&waker).is_pending(), "there is no permit");
+    drop(waker);
+    if fourth.poll().is_pending() {
+        assert_eq!(
+            fourth.wakes(),
+            1,
+            "wakes: the waker before this one had the permit, and is dropped"
+        );
+        drop(take(&mut fourth));
+    }
 }
 
 #[test]

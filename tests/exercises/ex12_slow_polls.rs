@@ -9,6 +9,7 @@ use demitasse::{
     EventKind, EventLoop, SlowPoll, block_for, gather, instrument, now, sleep, spawn, yield_now,
 };
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 use support::{Asked, ask, seconds};
@@ -59,11 +60,13 @@ fn step1_a_poll_that_is_too_long() {
 fn step2_the_root_future_too() {
     let asked = ask("The root future is a task as well. Its place is that of block_on.");
     let (event_loop, warnings) = warns_above(1.0);
-    run(&asked, event_loop, async { block_for(seconds(3.0)) });
+    let line = line!() + 1;
+    asked.run_on(event_loop, async { block_for(seconds(3.0)) });
     let warnings = warnings.borrow();
     assert_eq!(warnings.len(), 1, "warnings");
     assert_eq!(warnings[0].task.to_string(), "0", "the task");
     assert_eq!(warnings[0].took, seconds(3.0), "how long the poll took");
+    assert_eq!(warnings[0].spawned_at.line(), line, "the line of block_on");
 }
 
 #[test]
@@ -83,27 +86,33 @@ fn step3_waiting_is_not_slow() {
 
 #[test]
 fn step4_each_slow_poll_once() {
-    let asked = ask("Each slow poll is a warning, of the task that it was.");
+    let asked = ask("Each slow poll is a warning, of the task that it was, and of its place.");
     let (event_loop, warnings) = warns_above(1.0);
+    let lines = Cell::new([0; 2]);
     run(&asked, event_loop, async {
-        let task = |times: Vec<f64>| {
-            spawn(async move {
-                for time in times {
-                    block_for(seconds(time));
-                    yield_now().await;
-                }
-            })
+        let task = async |times: [f64; 3]| {
+            for time in times {
+                block_for(seconds(time));
+                yield_now().await;
+            }
         };
-        let tasks = [task(vec![2.0, 0.5, 3.0]), task(vec![0.5, 4.0, 0.5])];
-        gather(tasks).await;
+        lines.set([line!() + 1, line!() + 2]);
+        let first = spawn(task([2.0, 0.5, 3.0]));
+        let second = spawn(task([0.5, 4.0, 0.5]));
+        gather([first, second]).await;
     });
+    let [first, second] = lines.get();
     let warnings = warnings.borrow();
     let seen: Vec<_> = warnings
         .iter()
-        .map(|slow| (slow.task.to_string(), slow.took.as_secs()))
+        .map(|slow| {
+            let line = slow.spawned_at.line();
+            (slow.task.to_string(), slow.took.as_secs(), line)
+        })
         .collect();
-    let expected = [("1", 2), ("2", 4), ("1", 3)].map(|(task, took)| (task.to_string(), took));
-    assert_eq!(seen, expected, "(task, seconds) of the warnings");
+    let expected = [("1", 2, first), ("2", 4, second), ("1", 3, first)];
+    let expected = expected.map(|(task, took, line)| (task.to_string(), took, line));
+    assert_eq!(seen, expected, "(task, seconds, line) of the warnings");
 }
 
 #[test]
@@ -168,4 +177,42 @@ fn step7_the_observer_hears_as_before() {
         assert_eq!(warnings.get(), 1, "warnings");
     }
     drop(asked);
+}
+
+#[test]
+fn step8_the_warning_may_do_anything() {
+    let asked =
+        ask("Who is warned may spawn, ask the time, and wake. What it spawns may be slow too.");
+    let spawned = Rc::new(Cell::new(0));
+    let counts = Rc::clone(&spawned);
+    let event_loop = EventLoop::simulated().on_slow_poll(seconds(1.0), move |_| {
+        now();
+        if counts.get() < 3 {
+            let counts = Rc::clone(&counts);
+            drop(spawn(async move {
+                counts.set(counts.get() + 1);
+                block_for(seconds(2.0));
+            }));
+        }
+    });
+    run(&asked, event_loop, async {
+        block_for(seconds(2.0));
+        sleep(seconds(60.0)).await;
+    });
+    assert_eq!(
+        spawned.get(),
+        3,
+        "tasks that the warnings spawned, and that ran"
+    );
+
+    let asked = ask("A panic of who is warned is not lost, and the thread can run another loop.");
+    let event_loop = EventLoop::simulated().on_slow_poll(seconds(1.0), |_| panic!("on purpose"));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        event_loop.block_on(async {
+            let slow = spawn(async { block_for(seconds(2.0)) });
+            slow.await.unwrap();
+        });
+    }));
+    assert!(ran.is_err(), "its panic is lost");
+    asked.run(async { yield_now().await });
 }

@@ -93,6 +93,17 @@ fn step4_a_task_that_is_done() {
     let handle = handle.unwrap();
     handle.abort(); // its loop has ended, and has cancelled it
     assert!(handle.is_finished(), "is_finished after the loop has ended");
+    asked.run(async {
+        let (other, seen) = watch("a task of another loop", pending::<()>());
+        let task = spawn(other);
+        yield_now().await;
+        handle.abort();
+        yield_now().await;
+        assert!(
+            !seen.is_dropped() && !task.is_finished(),
+            "it aborted a task of another loop, with the same number"
+        );
+    });
 }
 
 #[test]
@@ -222,11 +233,8 @@ fn step7_destructors_may_do_anything() {
             yield_now().await;
             "done"
         });
-        assert_eq!(
-            next.await.unwrap(),
-            "done",
-            "the task that is polled after it"
-        );
+        let next = next.await;
+        assert!(next.is_ok(), "the task that is polled after it: {next:?}");
         assert!(
             own.take().unwrap().await.is_ok(),
             "it was done when it was aborted"

@@ -7,6 +7,7 @@ mod support;
 
 use demitasse::{now, sleep, try_gather, yield_now};
 use std::future::{pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use support::{ask, loud, seconds, watch};
 
@@ -61,16 +62,21 @@ fn step3_the_rest_is_cancelled() {
     let asked = ask("The poll that answers Err has dropped the other futures, and all outputs.");
     let (value, drops) = loud();
     let (waits, seen) = watch("waits", pending());
+    let (fails, seen_fails) = watch("fails", ready(Err("no")));
     let (after, seen_after) = watch("after the error", ready(Ok(None)));
     let futures: [Pin<Box<dyn Future<Output = _>>>; 4] = [
         Box::pin(ready(Ok(Some(value)))),
         Box::pin(waits),
-        Box::pin(ready(Err("no"))),
+        Box::pin(fails),
         Box::pin(after),
     ];
     let mut all = asked.by_hand("try_gather", try_gather(futures));
     assert!(all.poll().is_ready(), "the first poll is not Ready");
     assert!(seen.is_dropped(), "the future that waits is still alive");
+    assert!(
+        seen_fails.is_dropped(),
+        "the future that failed is still alive"
+    );
     assert_eq!(drops.get(), 1, "drops of the output that nobody will get");
     assert_eq!(seen_after.polls(), 0, "polls of a future after the error");
 }
@@ -156,6 +162,38 @@ fn step8_its_loss_is_provable() {
         assert_eq!(all.wakes(), 1, "wakes of its task");
         assert!(all.poll().is_ready(), "the poll after it was woken");
     });
+}
+
+type Job = Pin<Box<dyn Future<Output = Result<i32, &'static str>>>>;
+
+#[test]
+fn step9_over_is_over() {
+    let asked =
+        ask("After Ok, Err or a panic of one of its futures it is over, and a poll panics.");
+    let ends: [(&str, Job); 3] = [
+        ("Ok", Box::pin(ready(Ok(1)))),
+        ("Err", Box::pin(ready(Err("no")))),
+        ("a panic", Box::pin(async { panic!("on purpose") })),
+    ];
+    for (how, end) in ends {
+        let mut all = asked.by_hand("try_gather", try_gather([end]));
+        let ended = catch_unwind(AssertUnwindSafe(|| all.poll().is_ready()));
+        assert_eq!(ended.is_err(), how == "a panic", "it ends with {how}");
+        assert!(ended.unwrap_or(true), "it ends with {how}");
+        let again = catch_unwind(AssertUnwindSafe(|| all.poll().is_ready()));
+        assert!(
+            again.is_err(),
+            "it ended with {how}, and answers when it is polled again"
+        );
+    }
+
+    let (waits, seen) = watch("waits", pending());
+    let futures: [Job; 2] = [Box::pin(waits), Box::pin(async { panic!("on purpose") })];
+    let mut all = asked.by_hand("try_gather", try_gather(futures));
+    let ended = catch_unwind(AssertUnwindSafe(|| all.poll().is_ready()));
+    assert!(ended.is_err(), "the panic of a future is lost");
+    drop(all);
+    assert!(seen.is_dropped(), "the future that waits is still alive");
 }
 
 async fn fetch_later() -> Result<(), ()> {

@@ -107,6 +107,19 @@ fn step4_nobody_starves() {
     let mut expected = vec!["busy"; 7];
     expected.push("patient");
     assert_eq!(*log.borrow(), expected, "what was polled, in order");
+
+    let log = Log::default();
+    asked.run(async {
+        let urgent = spawn_at_level(3, task(&log, "urgent", 2));
+        yield_now().await; // the urgent one is polled, and this one becomes as urgent as it
+        log.borrow_mut().push("root".to_string());
+        urgent.await.unwrap();
+    });
+    assert_eq!(
+        *log.borrow(),
+        ["urgent", "root", "urgent"],
+        "the root future has level 4"
+    );
 }
 
 #[test]

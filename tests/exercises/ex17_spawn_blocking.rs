@@ -6,7 +6,11 @@
 mod support;
 
 use demitasse::{gather, sleep, spawn_blocking};
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
@@ -14,7 +18,7 @@ use std::time::Duration;
 use support::{ask, seconds};
 
 /// So long a blocking job waits for what must come.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(3);
 
 #[test]
 fn step1_gives_the_result() {
@@ -219,11 +223,88 @@ fn step8_the_loop_ends() {
         "pieces of work that are still in a queue"
     );
     drop(sender);
+
+    // A thread drops what is its own when it ends.
+    thread_local!(static OWN: RefCell<Option<mpsc::Sender<()>>> = const { RefCell::new(None) });
+    let (sender, receiver) = mpsc::channel::<()>();
+    asked.run_for_real(async {
+        let work: Vec<_> = (0..4)
+            .map(|_| {
+                let sender = sender.clone();
+                spawn_blocking(move || OWN.set(Some(sender)))
+            })
+            .collect();
+        gather(work).await;
+    });
+    drop(sender);
+    assert_eq!(
+        receiver.recv_timeout(LONG),
+        Err(mpsc::RecvTimeoutError::Disconnected),
+        "the loop has ended, and a thread of its pool still waits for work"
+    );
+
+    // The destructors of work that has not begun: some ask for more work, and all panic.
+    struct Bad(Arc<AtomicUsize>);
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let _ = catch_unwind(|| drop(spawn_blocking(|| ())));
+            panic!("a destructor of work that has not begun");
+        }
+    }
+    let drops = Arc::new(AtomicUsize::new(0));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let room = Arc::new(Room::default());
+        asked.run_for_real(async {
+            for _ in 0..4 {
+                let room = Arc::clone(&room);
+                drop(spawn_blocking(move || {
+                    room.enter();
+                    room.wait_for(5)
+                }));
+            }
+            while room.most() < 4 {
+                sleep(seconds(0.001)).await;
+            }
+            for _ in 0..3 {
+                let bad = Bad(Arc::clone(&drops));
+                drop(spawn_blocking(move || drop(bad)));
+            }
+        });
+        room.enter();
+    }));
+    assert_eq!(
+        drops.load(Ordering::Relaxed),
+        3,
+        "pieces of work that were dropped"
+    );
+    assert!(ran.is_err(), "the panic of a destructor is lost");
 }
 
 #[test]
 fn step9_it_is_not_stuck() {
-    let asked = ask("A loop that waits for the pool is not stuck, on the simulated clock either.");
+    let asked = ask("A loop that waits for the pool is not stuck. One that waits no more is.");
     let work = || thread::sleep(Duration::from_millis(20));
     asked.run(async { spawn_blocking(work).await.unwrap() });
+
+    for _ in 0..300 {
+        let is_done = Rc::new(RefCell::new(false));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            demitasse::simulate(async {
+                spawn_blocking(|| ()).await.unwrap();
+                *is_done.borrow_mut() = true;
+                pending::<()>().await;
+            });
+        }));
+        assert!(
+            *is_done.borrow(),
+            "it was reported to be stuck before the result came"
+        );
+        let report = ran.expect_err("it waits for nothing that can come");
+        let report = report.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(
+            report.starts_with("stuck:"),
+            "what it panicked with: {report}"
+        );
+    }
 }

@@ -1,7 +1,9 @@
 //! `gather`: a ready queue of its own, inside one task.
 
 use super::executor::{gather, simulate, sleep};
-use super::support::{Bell, Log, MILLISECOND, Probe, WAYS_TO_WAKE, boxed, elsewhere, poll_once};
+use super::support::{
+    Bell, Log, MILLISECOND, Probe, SECOND, WAYS_TO_WAKE, boxed, elsewhere, poll_once,
+};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Poll, Waker};
@@ -42,6 +44,20 @@ fn i4_only_the_latest_waker_counts_for_a_gather() {
     assert_eq!(child.counts(), "polls 1, wakes 1, drops 0");
     assert!(poll_once(&mut gathered, &old_waker).is_ready());
     assert_eq!(child.counts(), "polls 2, wakes 1, drops 1");
+}
+
+// Its outputs come in the order in which the futures were given.
+
+#[test]
+fn outputs_come_in_the_order_of_the_futures() {
+    let fetch = |seconds: u32| async move {
+        sleep(seconds * SECOND).await;
+        seconds
+    };
+    let outputs = simulate(gather([3, 1, 2].map(fetch)));
+    assert_eq!(outputs, [3, 1, 2]);
+    let nothing: [std::future::Ready<()>; 0] = [];
+    assert_eq!(simulate(gather(nothing)), []);
 }
 
 // I10: `gather` polls a child only if that child was woken, and never after it is done.

@@ -9,16 +9,18 @@
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
 
+mod order;
 mod view;
 
 use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -27,6 +29,12 @@ use view::{steps, timeline};
 
 /// So many polls are enough for every exercise.
 const MOST_POLLS: usize = 200_000;
+
+/// So many lines are enough to see what goes wrong.
+const MOST_LINES: usize = 25;
+
+/// So long a run on the real clock may take.
+const REAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// So many events are kept to be shown.
 const MOST_EVENTS: usize = 50_000;
@@ -40,10 +48,12 @@ pub fn ask(what: &'static str) -> Asked {
     static ONCE: Once = Once::new();
     ONCE.call_once(collect_panics);
     FOUND.set(Some(Vec::new()));
+    ASKED.set(what);
     BY_HAND.set(Vec::new());
     Asked {
         what,
         events: Rc::default(),
+        ends: Some(order::begin(what)),
     }
 }
 
@@ -51,6 +61,8 @@ pub fn ask(what: &'static str) -> Asked {
 pub struct Asked {
     what: &'static str,
     events: Rc<RefCell<Vec<Event>>>,
+    /// Dropped, it says that the step has ended.
+    ends: Option<Sender<()>>,
 }
 
 impl Asked {
@@ -77,15 +89,15 @@ impl Asked {
     pub fn run_for_real<F: IntoFuture>(&self, future: F) -> F::Output {
         let future = future.into_future();
         self.run_on(EventLoop::new(), async {
-            let (mut future, mut end) = (pin!(future), pin!(sleep(seconds(30.0))));
+            let (mut future, mut end) = (pin!(future), pin!(sleep(REAL_LIMIT)));
             poll_fn(|cx| {
-                if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                    return Poll::Ready(output);
-                }
-                match end.as_mut().poll(cx) {
-                    Poll::Ready(()) => panic!("it waits for 30 s now: was somebody not woken?"),
-                    Poll::Pending => Poll::Pending,
-                }
+                // The limit first: its timer polls what nobody has woken, and would save it.
+                assert!(
+                    end.as_mut().poll(cx).is_pending(),
+                    "it waits for {} s now: was somebody not woken?",
+                    REAL_LIMIT.as_secs()
+                );
+                future.as_mut().poll(cx)
             })
             .await
         })
@@ -151,25 +163,77 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let found = FOUND.take().unwrap_or_default();
-        if !std::thread::panicking() {
+        self.ends = None;
+        let found = FOUND.take();
+        let a_waker_panicked = A_WAKER_PANICKED.take();
+        if !std::thread::panicking() && !a_waker_panicked {
             return;
         }
-        let mut page = String::new();
-        show(&mut page, "asked", self.what);
-        for found in found {
-            show(&mut page, "found", &found);
+        // Where a test asks twice, the other one has told it all.
+        let Some(found) = found else { return };
+        let page = match found.iter().find_map(Found::not_written) {
+            Some(sentence) => sentence,
+            None => self.page(&found),
+        };
+        if order::is_first(&page) {
+            // `println`, because a test's output is shown when it fails, and not otherwise.
+            println!("{page}");
         }
+        if !std::thread::panicking() {
+            panic::resume_unwind(Box::new("a waker has panicked"));
+        }
+    }
+}
+
+impl Asked {
+    /// All that a failing test tells.
+    fn page(&self, found: &[Found]) -> String {
+        let mut page = words(self.what, found);
         let by_hand = BY_HAND.take();
         if !by_hand.is_empty() {
-            show(&mut page, "by hand", &by_hand.join("\n"));
+            show(&mut page, "by hand", &last_of(&by_hand));
         }
         let events = self.events.borrow();
         if !events.is_empty() {
             show(&mut page, "what ran", &picture(&events));
         }
-        // `println`, because a test's output is shown when it fails, and not otherwise.
-        println!("{page}");
+        page
+    }
+}
+
+/// What was asked and what was found.
+fn words(asked: &str, found: &[Found]) -> String {
+    let mut page = String::new();
+    show(&mut page, "asked", asked);
+    // Some tests catch panics, and go on.
+    for Found { message, place } in &found[found.len().saturating_sub(3)..] {
+        show(&mut page, "found", &format!("{message}\nat {place}"));
+    }
+    page
+}
+
+/// The last of many lines: it went wrong at their end.
+fn last_of(lines: &[String]) -> String {
+    let left_out = lines.len().saturating_sub(MOST_LINES);
+    let last = lines[left_out..].join("\n");
+    match left_out {
+        0 => last,
+        _ => format!("... ({left_out} before)\n{last}"),
+    }
+}
+
+/// A panic of a test that asks something.
+struct Found {
+    message: String,
+    place: String,
+}
+
+impl Found {
+    /// The sentence for a `todo!` that is still there: there is no more to say.
+    fn not_written(&self) -> Option<String> {
+        let what = self.message.strip_prefix("not yet implemented")?;
+        let what = what.strip_prefix(": ").unwrap_or("there is a todo! yet");
+        Some(format!("\nNot written yet, at {}: {what}.\n", self.place))
     }
 }
 
@@ -180,8 +244,6 @@ fn show(page: &mut String, title: &str, text: &str) {
 
 /// The timeline of a run, or if it has passed no time, its turns in words.
 fn picture(events: &[Event]) -> String {
-    /// So many lines are enough to see what goes wrong.
-    const MOST_LINES: usize = 25;
     let style = Style {
         width: 100,
         colour: false,
@@ -189,7 +251,15 @@ fn picture(events: &[Event]) -> String {
     };
     if events.last().is_some_and(|event| !event.time.is_zero()) {
         let title = "the run";
-        return timeline::draw(&[timeline::Run { title, events }], &style);
+        let run = timeline::Run { title, events };
+        let axis = timeline::Axis::of(events.last().map(|event| event.time).into_iter());
+        let (mut lanes, seen) = timeline::draw_lanes(&[run], axis, &style);
+        // Once is enough to learn the signs.
+        static IS_EXPLAINED: AtomicBool = AtomicBool::new(false);
+        if !IS_EXPLAINED.swap(true, Ordering::Relaxed) {
+            lanes += &format!("\n{}", timeline::legend(&seen, &style));
+        }
+        return lanes;
     }
     let steps = steps::tell("the run", events, &style);
     let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
@@ -200,14 +270,17 @@ fn picture(events: &[Event]) -> String {
 }
 
 thread_local! {
-    /// The messages of this thread's panics, while it asks something.
-    static FOUND: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// This thread's panics, while it asks something.
+    static FOUND: RefCell<Option<Vec<Found>>> = const { RefCell::new(None) };
+    /// What it asks.
+    static ASKED: Cell<&'static str> = const { Cell::new("") };
     /// What it did by hand, a line for each thing.
     static BY_HAND: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 fn log(line: String) {
-    BY_HAND.with_borrow_mut(|log| log.push(line));
+    // What a thread drops at its very end has no log any more.
+    let _ = BY_HAND.try_with(|log| log.borrow_mut().push(line));
 }
 
 /// Panics of a test that asks something are kept, to be printed in their place.
@@ -217,15 +290,20 @@ fn collect_panics() {
         let message = info.payload().downcast_ref::<&str>().copied();
         let message = message.or(info.payload().downcast_ref::<String>().map(String::as_str));
         let message = message.unwrap_or("(a panic without words)");
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
         let is_kept = FOUND.with(|found| match found.try_borrow_mut().as_deref_mut() {
+            // What Rust says of a second panic while the first one unwinds. It ends the process.
+            Ok(Some(found)) if message.starts_with("panic in a") => {
+                order::here().stop(&words(ASKED.get(), found))
+            }
             Ok(Some(found)) => {
-                found.push(format!("{}\nat {place}", in_words(message)));
-                found.len() == 1
+                found.push(Found {
+                    message: in_words(message),
+                    place: info.location().map(ToString::to_string).unwrap_or_default(),
+                });
+                true
             }
             _ => false,
         });
-        // A second panic may be the last thing that a test does: it is told at once.
         if !is_kept || std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full") {
             usual(info);
         }
@@ -461,7 +539,19 @@ impl Drop for Loud {
 }
 
 thread_local! {
+    static A_WAKER_PANICKED: Cell<bool> = const { Cell::new(false) };
     static ON_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Does what a waker of a test does. Its panic fails the test at the end: at once, it might meet
+/// another one, and two end the process.
+fn in_a_waker(work: Option<Box<dyn FnOnce()>>) {
+    if let Some(work) = work
+        && panic::catch_unwind(AssertUnwindSafe(work)).is_err()
+    {
+        A_WAKER_PANICKED.set(true);
+    }
 }
 
 /// A waker that does this when it is called.
@@ -469,11 +559,28 @@ pub fn on_wake(work: impl FnOnce() + 'static) -> Waker {
     struct OnWake;
     impl Wake for OnWake {
         fn wake(self: Arc<Self>) {
-            if let Some(work) = ON_WAKE.take() {
-                work();
-            }
+            in_a_waker(ON_WAKE.take());
         }
     }
     ON_WAKE.set(Some(Box::new(work)));
     Waker::from(Arc::new(OnWake))
+}
+
+/// A waker that does this when nobody has it any more. In some executors a waker owns its task, and
+/// with it all that the task has.
+pub fn on_last_drop(work: impl FnOnce() + 'static) -> Waker {
+    struct OnDrop;
+    impl Wake for OnDrop {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            // At the end of its thread there is nothing to do any more.
+            if let Ok(work) = ON_DROP.try_with(RefCell::take) {
+                in_a_waker(work);
+            }
+        }
+    }
+    ON_DROP.set(Some(Box::new(work)));
+    Waker::from(Arc::new(OnDrop))
 }
