@@ -2,7 +2,7 @@
 //! `simulate` may be `block_on`.
 
 use super::executor::{block_on, simulate};
-use super::support::{MILLISECOND, Probe, WAYS_TO_WAKE, cpu_time, in_time};
+use super::support::{MILLISECOND, Probe, WAYS_TO_WAKE, cpu_time, in_time, rests};
 use std::thread;
 
 // I2: a wake that comes during a poll causes another poll.
@@ -51,8 +51,11 @@ fn i9_a_loop_that_waits_for_a_thread_uses_no_cpu() {
         waking.finish();
         waking.wake();
     });
-    let before = cpu_time();
+    let (before, rested) = (cpu_time(), rests());
     block_on(root.future());
+    if let Some((before, after)) = rested.zip(rests()) {
+        assert!(after > before, "it never rested");
+    }
     let used = cpu_time() - before;
     other.join().unwrap();
     assert!(used < 30 * MILLISECOND, "{used:?} of CPU");

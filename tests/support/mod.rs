@@ -350,13 +350,12 @@ pub fn cpu_time_in(file: &str) -> Duration {
     10 * MILLISECOND * ticks.sum::<u32>()
 }
 
-/// How often this thread has stopped to wait, as the operating system counts it. Zero where it does
-/// not say.
-pub fn rests() -> u64 {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+/// How often this thread has stopped to wait, where the operating system counts it.
+pub fn rests() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     let mut lines = status.lines();
-    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.map_or(0, |count| count.trim().parse().unwrap_or(0))
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    count.trim().parse().ok()
 }
 
 /// In bytes. Where the operating system does not say, the other two tests must do.
