@@ -27,15 +27,15 @@ macro_rules! labels {
             "[03]: crate::guide::ch03_block_on\n",
             "[04]: crate::guide::ch04_the_waker\n",
             "[05]: crate::guide::ch05_many_tasks\n",
-            "[06]: crate::guide::ch06_going_to_sleep_safely\n",
-            "[07]: crate::guide::ch07_time_you_can_hold\n",
-            "[08]: crate::guide::ch08_the_sleep_future\n",
-            "[09]: crate::guide::ch09_the_timer_wheel\n",
-            "[10]: crate::guide::ch10_gather\n",
-            "[11]: crate::guide::ch11_spawn_join_panic_cancel\n",
+            "[time]: crate::guide::ch06_time_you_can_hold\n",
+            "[09]: crate::guide::ch09_wakes_without_a_lock\n",
+            "[10]: crate::guide::ch10_the_timer_wheel\n",
+            "[11]: crate::guide::ch11_panics_and_what_is_left\n",
             "[12]: crate::guide::ch12_stuck\n",
             "[13]: crate::guide::ch13_seeing_it\n",
             "[14]: crate::guide::ch14_what_the_big_ones_add\n",
+            "[gather]: crate::guide::ch07_gather\n",
+            "[spawn]: crate::guide::ch08_spawn_join_cancel\n",
             "[glossary]: crate::guide::glossary\n",
             "[promises]: crate::guide::promises\n",
             "[pin]: crate::guide::pin\n",
@@ -44,6 +44,12 @@ macro_rules! labels {
             "[exercises]: crate::guide\n",
             "[experiments]: crate::guide\n",
             "[solutions]: crate::guide\n",
+            // The pages on which rustdoc shows the library's source.
+            "[event.rs]: ../../../src/demitasse/event.rs.html\n",
+            "[event_loop.rs]: ../../../src/demitasse/event_loop.rs.html\n",
+            "[gather.rs]: ../../../src/demitasse/gather.rs.html\n",
+            "[ready_queue.rs]: ../../../src/demitasse/ready_queue.rs.html\n",
+            "[small.rs]: ../../../src/demitasse/small.rs.html\n",
         )
     };
 }
@@ -55,12 +61,12 @@ pages! {
     ch03_block_on: "03-block-on.md"
     ch04_the_waker: "04-the-waker.md"
     ch05_many_tasks: "05-many-tasks.md"
-    ch06_going_to_sleep_safely: "06-going-to-sleep-safely.md"
-    ch07_time_you_can_hold: "07-time-you-can-hold.md"
-    ch08_the_sleep_future: "08-the-sleep-future.md"
-    ch09_the_timer_wheel: "09-the-timer-wheel.md"
-    ch10_gather: "10-gather.md"
-    ch11_spawn_join_panic_cancel: "11-spawn-join-panic-cancel.md"
+    ch06_time_you_can_hold: "06-time-you-can-hold.md"
+    ch07_gather: "07-gather.md"
+    ch08_spawn_join_cancel: "08-spawn-join-cancel.md"
+    ch09_wakes_without_a_lock: "09-wakes-without-a-lock.md"
+    ch10_the_timer_wheel: "10-the-timer-wheel.md"
+    ch11_panics_and_what_is_left: "11-panics-and-what-is-left.md"
     ch12_stuck: "12-stuck.md"
     ch13_seeing_it: "13-seeing-it.md"
     ch14_what_the_big_ones_add: "14-what-the-big-ones-add.md"

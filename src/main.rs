@@ -14,7 +14,12 @@ mod view;
 use demo::args::{self, Args, Command, Request};
 use demo::{Run, compare, console, exercises, export, forgotten, rows};
 use std::process::ExitCode;
+use std::time::Duration;
+use view::timeline::text::Unit;
 use view::{steps, timeline};
+
+/// A run that takes longer says so before.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
@@ -40,6 +45,11 @@ fn run(args: &Args) -> ExitCode {
     };
     if !targets.is_empty() {
         console::go_on_without_output();
+    }
+    let expected = args.expected();
+    if expected > PATIENCE {
+        let time = Unit::of([expected]).spell(expected);
+        console::complain(&format!("this takes {time}; with `--virtual`, no time"));
     }
     let style = console::style(args);
     let runs = match args.command {

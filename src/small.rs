@@ -15,9 +15,10 @@
 //!
 //! What always holds:
 //! - a ticket is marked while its number is on the queue, so the number is there at most once (I1).
-//!   The mark goes just before the poll, so a wake during the poll counts (I2). When the child
-//!   leaves, the mark stays for ever, so late wakes do nothing (I3);
-//! - who rests has looked at the queue and said whom to wake, both under its lock (I9);
+//!   The mark is cleared just before the poll, so a wake during the poll counts (I2). When the
+//!   child leaves, the ticket is marked for ever, so late wakes do nothing (I3);
+//! - a loop or a gather that rests has looked at its queue and said whom to wake, both under one
+//!   lock (I9);
 //! - nothing is borrowed or locked while foreign code runs: polls, wakers, destructors.
 //!
 //! Read next: `slab.rs`, the first of the other files.
@@ -132,7 +133,7 @@ impl<F: Future + ?Sized> Child<F> {
 
 impl<F: ?Sized> Drop for Child<F> {
     fn drop(&mut self) {
-        // Marked for ever: whoever wakes it late believes that it is on the queue.
+        // Marked for ever: a late wake takes it for queued, and does nothing.
         self.ticket.is_queued.store(true, Ordering::Relaxed);
     }
 }

@@ -72,6 +72,29 @@ fn on_the_real_clock_the_times_are_measured() {
     assert!((ratio - blocking / concurrent).abs() < 0.1, "{ratio}");
 }
 
+#[test]
+fn a_run_that_takes_long_says_so_before() {
+    for (args, time) in [
+        (&["--tasks", "1000"][..], "50.05 min"),
+        (&["sync", "--delay", "31s"], "1.03 min"),
+        (&["async", "--delay", "1h"], "1.00 h"),
+        (&["rows", "--delay", "8s"], "1.07 min"),
+        (&["forgotten", "--delay", "61s"], "1.02 min"),
+    ] {
+        let mut child = demitasse(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let errors = BufReader::new(child.stderr.take().expect("its errors are ours"));
+        let said = errors.lines().next().expect("a line").expect("UTF-8");
+        child.kill().expect("it waits");
+        child.wait().expect("it ends");
+        let sentence = format!("demitasse: this takes {time}; with `--virtual`, no time");
+        assert_eq!(said, sentence);
+    }
+}
+
 /// When each line of the output came, from the start of the program.
 fn lines_with_times(args: &[&str]) -> Vec<(Duration, String)> {
     let start = Instant::now();
@@ -131,7 +154,40 @@ fn output_is_plain_when_it_is_no_terminal() {
 
 #[test]
 fn ascii_is_ascii() {
-    assert!(printed(&["--virtual", "--ascii"]).is_ascii());
+    let ascii = printed(&["--virtual", "--ascii"]);
+    assert!(ascii.is_ascii());
+    let unicode = printed(&["--virtual"]);
+    for (name, value, expected) in [
+        ("LANG", "C", &ascii),
+        ("LC_ALL", "POSIX", &ascii),
+        ("LC_CTYPE", "de_DE.ISO-8859-1", &ascii),
+        ("LANG", "C.UTF-8", &unicode),
+        ("LC_ALL", "ja_JP.utf8", &unicode),
+        ("LANG", "", &unicode),
+    ] {
+        let output = demitasse(&["--virtual"]).env(name, value).output();
+        let output = output.expect("the binary runs").stdout;
+        assert_eq!(
+            String::from_utf8_lossy(&output),
+            **expected,
+            "{name}={value}"
+        );
+    }
+}
+
+#[test]
+fn columns_count_where_there_is_no_terminal() {
+    let with_columns = |columns: &str, args: &[&str]| {
+        let output = demitasse(args).env("COLUMNS", columns).output();
+        String::from_utf8(output.expect("the binary runs").stdout).expect("UTF-8")
+    };
+    let sixty = printed(&["--virtual", "--width", "60"]);
+    assert_eq!(with_columns("60", &["--virtual"]), sixty);
+    let ninety = with_columns("60", &["--virtual", "--width", "90"]);
+    assert_eq!(ninety, printed(&["--virtual", "--width", "90"]));
+    for none in ["0", "wide", ""] {
+        assert_eq!(with_columns(none, &["--virtual"]), printed(&["--virtual"]));
+    }
 }
 
 #[test]

@@ -1,17 +1,24 @@
 //! Every page in `docs/` is compared with what it speaks of: code, output, pictures and links.
 //!
-//! - A fence tagged `rs` that begins with `// src/some.rs` (or `// tests/...`) is an excerpt. What
-//!   follows stands in that file, line by line. A line `// ...` skips any stretch. The whole
-//!   excerpt may be moved to the left by the same number of spaces.
+//! - A fence tagged `rs` that begins with `// src/some.rs` (or `// tests/...`, `// docs/rungs/...`)
+//!   is an excerpt. What follows stands in that file, line by line. A line `// ...` skips any
+//!   stretch. The whole excerpt may be moved to the left by the same number of spaces.
+//! - A fence tagged `diff` whose first lines name two rungs shows what changes from one to the other.
+//!   Its old lines stand in the one, its new lines in the other. "From `a` to `b`, 3 lines go and 5
+//!   come" is counted.
 //! - A fence tagged `console` shows commands, each after `$ `. Those that begin with
 //!   `cargo run --release` are run here. Where they say `--virtual`, what they print and the files
-//!   that they write are compared byte for byte. A line `...` skips any stretch of the output.
+//!   that they write are compared byte for byte. A line `...` skips any stretch of the output. The
+//!   rungs (`--example rung3`) are run too; their digits may differ.
 //!   `BLESS=1` accepts what they give now: look at the difference before you commit.
 //! - A fence tagged `text printed` is what the program before it in the page prints, a fence tagged
 //!   `rust`. The programs are built and run here, and compared and accepted in the same way.
 //! - Each relative link leads to a file, and its anchor to a heading. Each path into `src/`,
 //!   `tests/` or `docs/` exists, unless it says `NN` for a number. Each page can be reached from
 //!   the first one.
+//! - Each picture has words for those who do not see it. Each drawing in `docs/drawings/` is shown
+//!   by a page, and follows the reader's light or dark scheme.
+//! - In the documentation that rustdoc builds, each link leads somewhere, and so does its anchor.
 //! - The pages are the modules of `src/guide.rs`, so `cargo test` runs their `rust` fences.
 //!
 //! These tests guard our text and not the code. Whoever changes the code to learn from it need not
@@ -35,7 +42,8 @@ fn excerpts_stand_in_their_files() {
             let Some(file) = first.strip_prefix("// ") else {
                 continue;
             };
-            if !file.starts_with("src/") && !file.starts_with("tests/") {
+            let places = ["src/", "tests/", "docs/rungs/"];
+            if !places.iter().any(|place| file.starts_with(place)) {
                 continue;
             }
             let Some(text) = read(file) else {
@@ -115,6 +123,10 @@ fn output_is_what_the_binary_prints() {
                 match run(command, &mut written) {
                     Ok(Some(output)) => {
                         let lines = at + 1..next;
+                        let output = match command.contains("--example rung") {
+                            true => with_digits_of(&fence.lines[lines.clone()], &output),
+                            false => output,
+                        };
                         problems.extend(fresh.put(fence, lines, &output));
                     }
                     Ok(None) => {}
@@ -125,7 +137,7 @@ fn output_is_what_the_binary_prints() {
         problems.extend(fresh.compare());
     }
     for picture in files(Path::new("docs"), "svg") {
-        if !written.contains(&picture) {
+        if !written.contains(&picture) && !picture.starts_with(DRAWINGS) {
             let picture = picture.display();
             let problem = "no page has a `--virtual` command that writes this picture";
             problems.push(format!("{picture}: {problem}: show one, or delete it"));
@@ -139,6 +151,27 @@ static WRITING: Mutex<()> = Mutex::new(());
 
 fn is_blessing() -> bool {
     std::env::var_os("BLESS").is_some()
+}
+
+/// What a rung printed, with the digits that the page shows: times and counts are its reader's own.
+fn with_digits_of(shown: &[&str], output: &str) -> String {
+    let form = |line: &str| {
+        let parts = line.split(|c: char| c.is_ascii_digit());
+        parts
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("0")
+    };
+    let mut rest = shown;
+    let lines = output.lines().map(|line| {
+        let Some(at) = rest.iter().position(|shown| form(shown) == form(line)) else {
+            return line;
+        };
+        let same = rest[at];
+        rest = &rest[at + 1..];
+        same
+    });
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// A page as it would be if all that it shows were made again.
@@ -258,6 +291,9 @@ fn programs_print_what_is_shown() {
 /// Runs a command, if it is one of the binary's, in a folder of its own. Gives what it prints, if
 /// that is the same at every run.
 fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, String> {
+    if let Some(rung) = command.strip_prefix("$ cargo run --release --example rung") {
+        return run_rung(rung).map(Some);
+    }
     let words = match command.strip_prefix("$ cargo run --release") {
         Some("") => "",
         Some(words) if words.starts_with(" -- ") => &words[4..],
@@ -276,7 +312,9 @@ fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, 
     let is_virtual = words.contains(&"--virtual");
     let mut command = Command::new(env!("CARGO_BIN_EXE_demitasse"));
     command.args(&words).current_dir(&folder);
-    command.env_remove("COLUMNS").env_remove("NO_COLOR");
+    for name in ["COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+        command.env_remove(name);
+    }
     if !is_virtual {
         // What it prints is the reader's own. But it must be a command.
         command.arg("--virtual");
@@ -306,6 +344,104 @@ fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, 
     }
     let output = String::from_utf8(output.stdout).expect("the output is UTF-8");
     Ok(Some(output))
+}
+
+/// Compiles a rung with `rustc` alone, and gives what it prints.
+fn run_rung(number: &str) -> Result<String, String> {
+    let rungs = files(Path::new("docs/rungs"), "rs");
+    let is_meant = |file: &&PathBuf| {
+        let name = file.file_name().expect("a file has a name");
+        name.to_string_lossy().starts_with(&format!("{number}-"))
+    };
+    let file = rungs.iter().find(is_meant);
+    let file = file.ok_or_else(|| format!("there is no rung {number}"))?;
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-rung{number}"));
+    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
+    let rustc = match beside.exists() {
+        true => beside,
+        false => PathBuf::from("rustc"),
+    };
+    let mut compile = Command::new(rustc);
+    compile.args(["--edition", "2024", "-O", "-o"]);
+    let compile = compile.arg(&program).arg(project().join(file));
+    if !compile.status().expect("there is a compiler").success() {
+        return Err(format!("{} does not compile", file.display()));
+    }
+    let output = Command::new(&program).output().expect("the rung runs");
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn differences_of_rungs_are_true() {
+    let mut problems = Vec::new();
+    for page in &pages() {
+        for fence in page.fences().iter().filter(|fence| fence.tag == "diff") {
+            let names: Vec<_> = fence.lines.iter().take(2).map(|line| &line[4..]).collect();
+            let is_of_rungs = |name: &&str| name.starts_with("docs/rungs/");
+            if names.len() < 2 || names[0] == names[1] || !names.iter().any(is_of_rungs) {
+                continue;
+            }
+            for (name, others) in names.iter().zip(["-", "+"]) {
+                let Some(text) = read(name) else {
+                    problems.push(page.at(fence.first, &format!("there is no {name}")));
+                    continue;
+                };
+                // What this file has: the lines without a sign, and those with its own.
+                let lines = fence.lines[2..]
+                    .iter()
+                    .map(|line| match line.split_at_checked(1) {
+                        Some(("@", _)) => "// ...",
+                        Some((sign, rest)) if sign == " " || sign == others => rest,
+                        Some(_) => "\u{0}",
+                        None => "",
+                    });
+                let lines: Vec<_> = lines.filter(|line| *line != "\u{0}").collect();
+                if let Err(line) = find_excerpt(&text, &lines, "// ...") {
+                    let wrong = lines[line].trim();
+                    let problem = format!("`{wrong}` does not stand there in {name}");
+                    problems.push(page.at(fence.first, &problem));
+                }
+            }
+        }
+        for (old, new, counts) in page.stated_differences() {
+            let texts = [&old, &new].map(|name| read(name).unwrap_or_default());
+            let [old_code, new_code] = [&texts[0], &texts[1]].map(|text| code(text));
+            let kept = kept(&old_code, &new_code);
+            let real = [old_code.len() - kept, new_code.len() - kept];
+            if real != counts {
+                let [go, come] = real;
+                let problem = format!("from {old} to {new}, {go} lines go and {come} come");
+                problems.push(page.at(0, &problem));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+/// The lines that are code, without their indentation.
+fn code(text: &str) -> Vec<&str> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .collect()
+}
+
+/// How many lines of one text are in the other too, in the same order.
+fn kept(old: &[&str], new: &[&str]) -> usize {
+    let mut row = vec![0; new.len() + 1];
+    for old_line in old {
+        let mut above_left = 0;
+        for (at, new_line) in new.iter().enumerate() {
+            let above = row[at + 1];
+            row[at + 1] = match old_line == new_line {
+                true => above_left + 1,
+                false => above.max(row[at]),
+            };
+            above_left = above;
+        }
+    }
+    row[new.len()]
 }
 
 #[test]
@@ -369,6 +505,41 @@ fn follow(page: &Page, link: &str) -> Result<Option<String>, String> {
         }
     }
     Ok(Some(target))
+}
+
+/// Pictures that are made by hand, and not by a run.
+const DRAWINGS: &str = "docs/drawings";
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn each_drawing_is_shown() {
+    let mut problems = Vec::new();
+    let mut shown = HashSet::new();
+    for page in &pages() {
+        for (line, words, target) in page.pictures() {
+            if words.len() < 20 {
+                problems.push(page.at(line, "this picture needs a sentence in its brackets"));
+            }
+            match follow(page, &target) {
+                Ok(picture) => shown.extend(picture),
+                Err(problem) => problems.push(page.at(line, &problem)),
+            }
+        }
+    }
+    for drawing in files(Path::new(DRAWINGS), "svg") {
+        let parts: Vec<_> = drawing.iter().map(|part| part.to_string_lossy()).collect();
+        let name = parts.join("/");
+        let text = read(&name).expect("the drawing can be read");
+        for part in ["<title ", "<desc ", "(prefers-color-scheme:dark)"] {
+            if !text.contains(part) {
+                problems.push(format!("{name}: it has no `{part}`: add it"));
+            }
+        }
+        if !shown.contains(&name) {
+            problems.push(format!("{name}: no page shows it: show it, or delete it"));
+        }
+    }
+    assert_none(&problems);
 }
 
 #[test]
@@ -495,6 +666,57 @@ fn the_table_of_promises_is_true() {
     assert_none(&problems);
 }
 
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn links_of_the_built_documentation_lead_somewhere() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("built-docs");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["doc", "--no-deps", "--quiet", "--target-dir"]);
+    let status = cargo.arg(&target).current_dir(project()).status();
+    assert!(status.expect("cargo runs").success());
+    let pages = files(&target.join("doc/demitasse"), "html");
+    let mut problems = Vec::new();
+    let mut followed = 0;
+    for page in &pages {
+        let text = fs::read_to_string(page).expect("the page can be read");
+        for rest in text.split("href=\"").skip(1) {
+            let link = rest.split('"').next().unwrap_or_default();
+            // What leads elsewhere, and what a script completes.
+            if link.contains("://") || link.contains("${") {
+                continue;
+            }
+            followed += 1;
+            if !leads_somewhere(page, link) {
+                let page = page.strip_prefix(&target).unwrap_or(page).display();
+                problems.push(format!(
+                    "{page}: there is no {link}: give the link a label in the page, and the label \
+                     a place in src/guide.rs"
+                ));
+            }
+        }
+    }
+    assert!(followed > 1_000, "{followed} links are too few");
+    assert_none(&problems);
+}
+
+/// Whether the file exists, and in a page that is not source the anchor, too.
+fn leads_somewhere(page: &Path, link: &str) -> bool {
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let folder = page.parent().expect("a page is in a folder");
+    let mut path = match file {
+        "" => page.to_path_buf(),
+        file => folder.join(file),
+    };
+    if path.is_dir() {
+        path = path.join("index.html");
+    }
+    if anchor.is_empty() || file.contains("../src/") {
+        return path.exists();
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.contains(&format!("id=\"{anchor}\""))
+}
+
 /// A page, named from the top of the project, with `/`.
 struct Page {
     name: String,
@@ -577,6 +799,19 @@ impl Page {
         links
     }
 
+    /// What `![words](target)` says and shows.
+    fn pictures(&self) -> Vec<(usize, String, String)> {
+        let mut pictures = Vec::new();
+        for (number, line) in self.prose() {
+            for rest in line.split("![").skip(1) {
+                let (words, rest) = rest.split_once("](").unwrap_or((rest, ""));
+                let target = rest.split(')').next().unwrap_or_default();
+                pictures.push((number, words.to_string(), target.to_string()));
+            }
+        }
+        pictures
+    }
+
     /// Lines like `[label]: target`.
     fn definitions(&self) -> Vec<(usize, String, String)> {
         let lines = self.prose().into_iter();
@@ -598,6 +833,21 @@ impl Page {
             }
         }
         uses
+    }
+
+    /// Sentences like "From `a` to `b`, 3 lines go and 5 come".
+    fn stated_differences(&self) -> Vec<(String, String, [usize; 2])> {
+        let words: Vec<_> = self.text.split_whitespace().collect();
+        let text = words.join(" ");
+        let sentences = text.split("rom `").skip(1).filter_map(|rest| {
+            let (old, rest) = rest.split_once("` to `")?;
+            let (new, rest) = rest.split_once("`, ")?;
+            let (go, rest) = rest.split_once(" lines go and ")?;
+            let (come, _) = rest.split_once(" come")?;
+            let counts = [go.parse().ok()?, come.parse().ok()?];
+            Some((old.to_string(), new.to_string(), counts))
+        });
+        sentences.collect()
     }
 
     /// The names that code hosts give to headings.

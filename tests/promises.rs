@@ -9,8 +9,8 @@
 //!
 //! | file | what it needs of the executor |
 //! |---|---|
-//! | `block_on.rs` | `block_on` |
-//! | `tasks.rs` | `simulate` (until there is a clock, it may be `block_on`), `spawn`, `yield_now` |
+//! | `block_on.rs` | `block_on`, and `simulate`, which may be `block_on` until there is a clock |
+//! | `tasks.rs` | `spawn`, `yield_now` |
 //! | `time.rs` | `now`, `sleep` |
 //! | `timers.rs` | that dropped sleeps cancel |
 //! | `gather.rs` | `gather` |

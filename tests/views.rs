@@ -124,6 +124,36 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn what_is_microseconds_apart_ends_in_one_column() {
+    // As on the real clock, where each second fetch ends a little late, and the middle of the
+    // picture is between the two.
+    for late in [0, 20, 200, 2_000] {
+        let late = Duration::from_micros(late);
+        let events = record(async {
+            let wait = |name, length| instrument(name, sleep(length));
+            gather([wait("first", 3 * SECOND), wait("second", 3 * SECOND + late)]).await;
+            instrument("third", async { block_for(3 * SECOND) }).await;
+        });
+        let run = Run {
+            title: "",
+            events: &events,
+        };
+        for width in [60, 80, 81, 120] {
+            let text = timeline::draw(&[run], &plain(width));
+            let lane = |name: &str| {
+                let line = text.lines().find(|line| line.contains(name));
+                let line = line.expect("there is a lane");
+                let cells: Vec<char> = line.chars().collect();
+                let last = cells.iter().rposition(|sign| "●─█".contains(*sign));
+                let first = cells.iter().position(|sign| "●─█".contains(*sign));
+                (first.expect("a sign"), last.expect("a sign"))
+            };
+            assert_eq!(lane("first"), lane("second"), "{width}, {late:?}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn a_timeline_of_next_to_nothing() {
     for events in [vec![], record(async {}), record(instrument("", async {}))] {
         let run = Run {
@@ -335,7 +365,7 @@ def see(rows, columns, **variables):
         pass
     assert os.waitpid(pid, 0)[1] == 0, out
     text = re.sub(rb"\x1b\[[0-9;]*[a-zA-Z]", b"", out).decode()
-    assert "Total asynchronous time: 0.0" in text, text
+    assert "Total asynchronous time: " in text, text
     widest = max(len(line.rstrip("\r")) for line in text.split("\n"))
     assert widest <= max(40, int(variables.get("COLUMNS", columns))), (widest, text)
     found = [re.search(rb"\x1b\[\d+A", out), re.search(rb"\x1b\[[0-9;]*m", out), not out.isascii()]
@@ -521,6 +551,37 @@ fn a_short_run_beside_a_long_one_shows_that_it_waits() {
         let shapes = picture.matches(&format!("class=\"{shape}\"")).count();
         assert!(shapes > 1, "{shape}: one is in the legend");
     }
+}
+
+#[test]
+fn a_thread_that_is_parked_between_many_polls_is_not_said_to_work() {
+    // Row (b): the fetches wait one after the other.
+    let args = ["rows", "--virtual", "--tasks", "703", "--delay", "1ms"];
+    let text = printed(&args);
+    let row = text.split(" (b) in turn ").nth(1).expect("row (b)");
+    let thread = row.lines().find(|line| line.starts_with(" the thread"));
+    let count = |sign| thread.map_or(0, |line| line.matches(sign).count());
+    assert!(count("·") > 20 && count("●") > 20, "{thread:?}");
+    let lanes = row.lines().take_while(|line| !line.contains("more lanes"));
+    let mut lanes = lanes.filter(|line| line.contains("Endpoint"));
+    assert!(
+        lanes.all(|line| line.contains('─') && !line.contains('●')),
+        "{row}"
+    );
+    // None of them vanishes.
+    for lane in text.lines().filter(|line| line.starts_with("   Endpoint ")) {
+        assert!(lane.contains(['█', '─', '●']), "{lane}");
+    }
+    let picture = written("in-turn", &args, "--svg");
+    let row = picture.split(">(b) in turn<").nth(1).expect("row (b)");
+    let thread = thread_of(row);
+    let parked = "thread parked, from 0 ms, for 703 ms";
+    assert!(thread.contains(&parked), "{thread:?}");
+    let works = thread
+        .iter()
+        .filter(|what| what.starts_with("works"))
+        .count();
+    assert!((40..=80).contains(&works), "{works}");
 }
 
 /// The spans of the thread's first lane in a picture: what it says of each.

@@ -4,15 +4,12 @@
 //! stand in one table each. Every way to get it wrong has one sentence that says what is wrong, and
 //! which word is near; `main.rs` adds where the usage is.
 //!
-//! What people type is taken: a delay as `3`, `0.5`, `3 s` or `1µs`, `help` without dashes, and one
-//! `--` too many. What is surely a slip is not: a file called `--virtual`, or `-`.
+//! What people type is taken: `help` without dashes, one `--` too many, a value after a space or a
+//! `=`. What is surely a slip is not: a file called `--virtual`, or `-`.
 //!
-//! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
-//! and below it no sum of times leaves the simulated clock's 584 years. A run keeps all its events,
-//! about a kilobyte for each task.
-//!
-//! Read next: `console.rs`, the other end.
+//! Read next: `values.rs`, which reads what follows an option, or `console.rs`, the other end.
 
+use super::values::{delay, did_you_mean, is_unit, tasks, width};
 use std::ffi::{OsStr, OsString};
 use std::iter::Peekable;
 use std::path::PathBuf;
@@ -44,9 +41,6 @@ Options:
   --ascii          draw with ASCII signs only
   --help           print this
   --version        print the version";
-
-const LONGEST_DELAY: Duration = Duration::from_secs(3600);
-const MOST_TASKS: usize = 1_000_000;
 
 /// What the binary is asked to do.
 #[derive(Debug)]
@@ -147,6 +141,19 @@ pub struct Args {
 }
 
 impl Args {
+    /// How long the run will wait. On the simulated clock, not at all.
+    pub fn expected(&self) -> Duration {
+        let tasks = self.tasks as u32;
+        let delays = match self.command {
+            _ if self.is_virtual => 0,
+            Command::Compare => tasks + 1,
+            Command::Sync => tasks,
+            Command::Async | Command::Forgotten => 1,
+            Command::Rows => 3 * tasks + 2,
+        };
+        self.delay * delays
+    }
+
     /// `Endpoint A`, `Endpoint B` ... `Endpoint Z`, `Endpoint AA` and so on.
     pub fn endpoints(&self) -> Vec<String> {
         (0..self.tasks).map(endpoint).collect()
@@ -314,80 +321,5 @@ fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
     match word.to_string_lossy().split_once('=') {
         Some((option, value)) => (option.into(), Some(value.into())),
         None => (word.into(), None),
-    }
-}
-
-/// The name that is meant by a slip of two letters at most, as the end of a sentence.
-fn did_you_mean<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let word = word.to_lowercase();
-    let near = names.map(|name| (distance(&word, name), name)).min();
-    match near {
-        Some((0..=2, name)) => format!("; did you mean `{name}`?"),
-        _ => String::new(),
-    }
-}
-
-/// How many letters must be put in, left out or changed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[row.len() - 1]
-}
-
-/// A unit of time in seconds.
-fn unit(name: &str) -> Option<f64> {
-    match name {
-        "h" => Some(3600.0),
-        "m" | "min" => Some(60.0),
-        "" | "s" | "sec" => Some(1.0),
-        "ms" => Some(1e-3),
-        // Two signs look like a mu.
-        "us" | "\u{b5}s" | "\u{3bc}s" => Some(1e-6),
-        "ns" => Some(1e-9),
-        _ => None,
-    }
-}
-
-fn is_unit(word: &str) -> bool {
-    !word.is_empty() && unit(word).is_some()
-}
-
-fn delay(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("cannot read `{text}` as a delay: write it as 3, 1.5s or 250ms");
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - rest.len()];
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let scale = unit(rest.trim()).ok_or_else(wrong)?;
-    match Duration::try_from_secs_f64(number * scale) {
-        Ok(delay) if delay <= LONGEST_DELAY => Ok(delay),
-        _ => Err(format!(
-            "a delay of `{text}` is too long: 1h is the longest"
-        )),
-    }
-}
-
-fn tasks(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("with 0 tasks there is nothing to fetch: give at least 1".to_string()),
-        Ok(number) if number <= MOST_TASKS => Ok(number),
-        _ => Err(format!(
-            "cannot read `{text}` as a number of tasks: write one from 1 to {MOST_TASKS}"
-        )),
-    }
-}
-
-fn width(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(width @ 40..=200) => Ok(width),
-        _ => Err(format!(
-            "cannot read `{text}` as a width: write one from 40 to 200"
-        )),
     }
 }

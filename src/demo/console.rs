@@ -7,7 +7,7 @@
 //!
 //! Output is *plain*, without a single escape code, unless standard output is a terminal that knows
 //! them (`TERM`). `NO_COLOR` takes the colours, see <https://no-color.org>, but leaves what moves.
-//! A terminal whose language is set to ASCII (`LANG=C`) gets ASCII signs.
+//! Where the language is set to one without letters beyond ASCII (`LANG=C`), there are ASCII signs.
 //!
 //! What the fetches say while they run goes through [`say`]. Of a hundred thousand lines nobody
 //! reads more than the first, so the others are only counted.
@@ -154,7 +154,7 @@ pub fn style(args: &Args) -> Style {
     Style {
         width: width.clamp(40, 200),
         colour: is_terminal && !is_dumb() && !is_set("NO_COLOR"),
-        ascii: args.ascii || is_terminal && !knows_unicode(),
+        ascii: args.ascii || !knows_unicode(),
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `forgotten.rs` | a future that keeps no waker |
 //! | `exercises/` | which exercises are solved |
 //! | `bars.rs` | what grows on a terminal meanwhile |
-//! | `args.rs` | what the user asked for |
+//! | `args.rs`, `values.rs` | what the user asked for |
 //! | `export.rs` | the files that are written |
 //! | `console.rs` | standard output |
 //!
@@ -29,6 +29,7 @@ pub mod exercises;
 pub mod export;
 pub mod forgotten;
 pub mod rows;
+mod values;
 
 use crate::view::timeline::{self, Style};
 use args::Args;

@@ -32,6 +32,8 @@ const ROW: f64 = 24.0;
 const TOP: f64 = 54.0;
 /// A run that waits between two polls needs so much to show it.
 const SHORTEST: f64 = 24.0;
+/// So much is free after a poll that is drawn wider than it is.
+const ROOM: u32 = 10;
 
 /// Draws runs on one axis.
 pub fn draw(runs: &[Run<'_>]) -> String {
@@ -219,22 +221,52 @@ impl Svg {
     }
 }
 
-/// What can be seen of a lane: what cannot be told apart is one, and what would be narrower than a
-/// point is not there, but for work and the last sign of what is lost.
+/// What can be seen of a lane. What cannot be told apart is one. A poll that is narrower than a point
+/// is drawn all the same, but only where there is room beside it for what the lane does otherwise.
 fn visible(lane: &Lane, point: Duration) -> Vec<Span> {
+    let length = |span: &Span| span.to - span.from;
+    let spans = merged(lane, point);
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
+        return spans;
+    };
+    let room = ROOM * point;
+    if last.to - first.from < room {
+        let is_lost = |span: &&Span| span.state == State::Lost;
+        let most = spans.iter().find(is_lost);
+        let most = most.or_else(|| spans.iter().max_by_key(|span| length(span)));
+        return most.copied().into_iter().collect();
+    }
+    let mut free = Duration::ZERO;
+    let is_seen = |span: &Span| match span.state {
+        State::Holds | State::Lost => true,
+        State::Works if length(span) < point => {
+            let is_free = span.from >= free;
+            free = if is_free { span.from + room } else { free };
+            is_free
+        }
+        _ => length(span) >= point,
+    };
+    spans.iter().copied().filter(is_seen).collect()
+}
+
+/// The spans of a lane, with those of one state joined where less than half a point is between.
+fn merged(lane: &Lane, point: Duration) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut last = [None; STATES.len()];
     for span in lane.spans_as_drawn(point) {
+        let gap = match span.state {
+            // Many polls, and a wait after each, are not one long work.
+            State::Works => Duration::ZERO,
+            _ => point / 2,
+        };
         let last = &mut last[span.state as usize];
         match last.map(|last: usize| &mut spans[last]) {
-            Some(before) if span.from - before.to < point / 2 => before.to = span.to,
+            Some(before) if span.from - before.to <= gap => before.to = span.to,
             _ => {
                 *last = Some(spans.len());
                 spans.push(span);
             }
         }
     }
-    let is_bold = |state| matches!(state, State::Works | State::Holds | State::Lost);
-    spans.retain(|span| is_bold(span.state) || span.to - span.from >= point);
     spans
 }

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A column stands for a stretch of time, and shows the state that took most of it. The exception
-//! is work: a poll of a microsecond is what the picture is about, so any work is shown, unless the
-//! thread was held for most of that stretch. A run too short for its states to be seen is not drawn
-//! to scale, and says so.
+//! is work: a poll of a microsecond is what the picture is about, so it is shown, unless the thread
+//! was held for most of that stretch, or nothing else could be seen beside it. A run too short for
+//! its states to be seen is not drawn to scale, and says so.
 //!
 //! Futures are drawn below the thread and to the right of it: they run on it.
 //!
@@ -183,7 +183,19 @@ impl Scale {
 
     /// When a column begins.
     fn time(self, column: usize) -> Duration {
-        self.end.mul_f64(column as f64 / self.columns as f64)
+        let time = self.end.as_nanos() * column as u128;
+        Duration::from_nanos(time.div_ceil(self.columns as u128) as u64)
+    }
+
+    /// A moment as it is drawn: where a column begins, if that is very near. So two that are due
+    /// together, and are microseconds apart, never end in two columns.
+    fn snap(self, time: Duration) -> Duration {
+        let near = self.time(1) / 10;
+        let begin = self.time(self.column(time + near));
+        match begin.abs_diff(time) <= near {
+            true => begin,
+            false => time,
+        }
     }
 
     /// The scale of a run that ends then: wider where it would hardly be seen.
@@ -269,10 +281,9 @@ impl Picture<'_> {
 
     /// A lane's columns as text.
     fn cells(&mut self, lane: &Lane, scale: Scale) -> String {
-        let shares = shares(lane, scale);
         let mut cells = String::new();
-        for run in shares.chunk_by(|a, b| a.state() == b.state()) {
-            let Some(state) = run[0].state() else {
+        for run in states(&shares(lane, scale)).chunk_by(|a, b| a == b) {
+            let Some(state) = run[0] else {
                 cells.extend(run.iter().map(|_| ' '));
                 continue;
             };
@@ -285,10 +296,37 @@ impl Picture<'_> {
     }
 }
 
+/// What is shown in each column. A poll that took least of it comes before what took most, but
+/// leaves the next column to that; where there are too few columns for both, it is not shown.
+fn states(shares: &[Share]) -> Vec<Option<State>> {
+    let is_alive = |share: &&Share| share.is_polled || share.most().is_some();
+    let works_only = |share: &Share| matches!(share.most(), None | Some(State::Works));
+    let has_room = shares.iter().filter(is_alive).count() >= SHORTEST;
+    let has_room = has_room || shares.iter().all(works_only);
+    let mut is_free = has_room;
+    let state = |share: &Share| {
+        let most = share.most();
+        let is_brief = share.is_polled && !matches!(most, None | Some(State::Holds | State::Works));
+        let shown = match most {
+            _ if share.is_lost => Some(State::Lost),
+            None if share.is_polled && has_room => Some(State::Works),
+            _ if is_brief && is_free => Some(State::Works),
+            most => most,
+        };
+        is_free = has_room && !(is_brief && shown == Some(State::Works));
+        shown
+    };
+    shares.iter().map(state).collect()
+}
+
 /// What the lane did in each column.
 fn shares(lane: &Lane, scale: Scale) -> Vec<Share> {
     let mut shares = vec![Share::default(); scale.columns];
     for Span { from, to, state } in lane.spans_as_drawn(scale.time(1)) {
+        // Nothing vanishes, though both its ends are at one border.
+        let least = Duration::from_nanos(u64::from(from < to));
+        let (from, to) = (scale.snap(from), scale.snap(to));
+        let to = to.max(from + least);
         let (first, last) = (scale.column(from), scale.column(to));
         shares[first].is_polled |= state == State::Works;
         shares[first].is_lost |= state == State::Lost;
@@ -315,15 +353,10 @@ impl Share {
         self.times[state as usize] += time;
     }
 
-    fn state(&self) -> Option<State> {
+    /// The state that took most of it.
+    fn most(&self) -> Option<State> {
         let states = LEGEND.iter().map(|(state, _)| *state);
         let most = states.max_by_key(|state| self.times[*state as usize]);
-        let most = most.filter(|state| !self.times[*state as usize].is_zero());
-        match most {
-            _ if self.is_lost => Some(State::Lost),
-            Some(State::Holds) => most,
-            _ if self.is_polled => Some(State::Works),
-            _ => most,
-        }
+        most.filter(|state| !self.times[*state as usize].is_zero())
     }
 }

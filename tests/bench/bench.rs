@@ -3,7 +3,8 @@
 //! A row is one operation, a column is how many of them there are at once. Read along a row: a
 //! figure that stays where it is means that the cost does not depend on the crowd. (The last columns
 //! grow a little: what no longer fits into the processor's cache takes longer to fetch.) Below our
-//! rows stand what `std` alone offers for the same work.
+//! rows stand what `std` alone offers for the same work, and below the rows of the loop those of
+//! `demitasse::small`.
 //!
 //! How it measures: CPU time of this thread where the system tells it (Linux), else the time that
 //! passed. Each figure is the median of several repeats, and the rows take turns, so that a noisy
@@ -11,11 +12,16 @@
 //!
 //! `cargo bench -- yield` runs the rows whose name contains `yield`.
 
+// The same text for two executors.
+#![allow(clippy::duplicate_mod)]
+
 mod measure;
 mod operations;
+mod real;
+mod small;
 mod timers;
 
-use measure::{Row, table};
+use measure::{Row, beside, table};
 
 fn main() {
     // Cargo passes `--bench`.
@@ -32,13 +38,13 @@ fn main() {
         "n asleep: bytes a task",
         &sizes[4..],
         1,
-        choose(operations::of_memory()),
+        choose(beside(real::of_memory(), small::of_memory())),
     );
     table(
         "the loop: CPU ns an operation, among n",
         &sizes,
         3,
-        choose(operations::of_the_loop()),
+        choose(beside(real::of_the_loop(), small::of_the_loop())),
     );
     table(
         "timers alone: CPU ns a timer, among n",

@@ -5,10 +5,18 @@ use std::thread;
 use std::time::Instant;
 
 /// A name, and a function that does its work for a size and gives a figure.
-pub type Row = (&'static str, Box<dyn Fn(u64) -> f64>);
+pub type Row = (String, Box<dyn Fn(u64) -> f64>);
 
-pub fn row(name: &'static str, work: impl Fn(u64) -> f64 + 'static) -> Row {
-    (name, Box::new(work))
+pub fn row(name: &str, work: impl Fn(u64) -> f64 + 'static) -> Row {
+    (name.to_string(), Box::new(work))
+}
+
+/// The rows of two executors, under each other.
+pub fn beside(rows: Vec<Row>, small: Vec<Row>) -> Vec<Row> {
+    let small = small.into_iter();
+    let small = small.map(|(name, work)| (format!("small: {name}"), work));
+    let pairs = rows.into_iter().zip(small);
+    pairs.flat_map(|(row, small)| [row, small]).collect()
 }
 
 /// The CPU time that this thread has used, in nanoseconds, where the system tells it.

@@ -117,6 +117,26 @@ fn make_and_cancel<T: Timers>(n: u64) -> f64 {
     span.cost(ENOUGH)
 }
 
+/// Cancels all of n timers, in no order.
+fn cancel_in_any_order<T: Timers>(n: u64) -> f64 {
+    // A prime, so that `i * STRIDE % n` takes each value once, and never two neighbours in turn.
+    const STRIDE: u64 = 982_451_653;
+    let make = |_| {
+        let mut timers = T::new();
+        let keys: Vec<_> = (0..n).map(|i| Some(timers.insert(deadline(i)))).collect();
+        (timers, keys)
+    };
+    let mut rounds: Vec<_> = (0..ENOUGH.div_ceil(n)).map(make).collect();
+    let span = Span::start();
+    for (timers, keys) in &mut rounds {
+        for i in 0..n {
+            let key = keys[(i * STRIDE % n) as usize].take();
+            timers.cancel(key.expect("each is cancelled once"));
+        }
+    }
+    span.cost(n * rounds.len() as u64)
+}
+
 /// Makes n timers, and lets them all be due, in as many steps.
 fn make_and_expire<T: Timers>(n: u64) -> f64 {
     let rounds = ENOUGH.div_ceil(n);
@@ -138,6 +158,15 @@ pub fn rows() -> Vec<Row> {
         row("make and cancel: wheel", make_and_cancel::<Wheel>),
         row("make and cancel: std BinaryHeap", make_and_cancel::<Heap>),
         row("make and cancel: std BTreeMap", make_and_cancel::<Tree>),
+        row("cancel in any order: wheel", cancel_in_any_order::<Wheel>),
+        row(
+            "cancel in any order: std BinaryHeap",
+            cancel_in_any_order::<Heap>,
+        ),
+        row(
+            "cancel in any order: std BTreeMap",
+            cancel_in_any_order::<Tree>,
+        ),
         row("make and expire: wheel", make_and_expire::<Wheel>),
         row("make and expire: std BinaryHeap", make_and_expire::<Heap>),
         row("make and expire: std BTreeMap", make_and_expire::<Tree>),

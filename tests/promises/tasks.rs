@@ -3,7 +3,11 @@
 //! `simulate` may be `block_on`.
 
 use super::executor::{block_on, simulate, spawn, yield_now};
-use super::support::{Log, MILLISECOND, Probe, WAYS_TO_WAKE, elsewhere};
+use super::support::{Log, MILLISECOND, Probe, WAYS_TO_WAKE, elsewhere, in_time};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::thread;
 
 /// Returns when nothing has been ready for long.
@@ -219,4 +223,45 @@ fn i9_a_stray_unpark_polls_nobody() {
     block_on(root.future());
     other.join().unwrap();
     assert_eq!(root.counts(), "polls 2, wakes 1, drops 1");
+}
+
+#[test]
+fn i9_of_wakes_from_many_threads_none_is_lost() {
+    const THREADS: usize = 4;
+    const WAKES: usize = 10_000;
+    in_time(|| {
+        let root = Probe::new();
+        let left = Arc::new(AtomicUsize::new(THREADS));
+        block_on(async {
+            for _ in 0..THREADS {
+                let (root, left) = (root.clone(), Arc::clone(&left));
+                let (count, mut waking) = (Arc::new(AtomicUsize::new(0)), None);
+                drop(spawn(async move {
+                    poll_fn(|cx| {
+                        waking.get_or_insert_with(|| {
+                            let (count, waker) = (Arc::clone(&count), cx.waker().clone());
+                            thread::spawn(move || {
+                                for _ in 0..WAKES {
+                                    // Relaxed: the wake itself carries it over.
+                                    count.fetch_add(1, Relaxed);
+                                    waker.wake_by_ref();
+                                }
+                            })
+                        });
+                        match count.load(Relaxed) {
+                            WAKES => Poll::Ready(()),
+                            _ => Poll::Pending,
+                        }
+                    })
+                    .await;
+                    if left.fetch_sub(1, Relaxed) == 1 {
+                        root.finish();
+                        root.wake();
+                    }
+                }));
+            }
+            root.future().await;
+        });
+        assert_eq!(root.counts(), "polls 2, wakes 1, drops 1");
+    });
 }

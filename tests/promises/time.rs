@@ -165,14 +165,15 @@ fn i9_one_sleep_costs_one_rest() {
             sleep(5 * MILLISECOND).await;
         }
     });
-    // Where the operating system counts them. It may stop a thread for reasons of its own, too.
-    let rests = rests() - before;
-    assert!(rests == 0 || (10..15).contains(&rests), "{rests} rests");
+    // The operating system may stop a thread for reasons of its own, too.
+    if let Some((before, after)) = before.zip(rests()) {
+        assert!((10..15).contains(&(after - before)), "{}", after - before);
+    }
 }
 
 #[test]
 fn i9_a_loop_that_sleeps_uses_no_cpu() {
-    let before = cpu_time();
+    let (before, rested) = (cpu_time(), rests());
     block_on(async {
         // Others wait meanwhile, and are not polled.
         let tasks = [(); 10].map(|()| Probe::new());
@@ -185,5 +186,8 @@ fn i9_a_loop_that_sleeps_uses_no_cpu() {
         }
     });
     let used = cpu_time() - before;
-    assert!(used < 100 * MILLISECOND, "{used:?} of CPU");
+    if let Some((before, after)) = rested.zip(rests()) {
+        assert!(after > before, "no rest, and {used:?} of CPU");
+    }
+    assert!(used < 30 * MILLISECOND, "{used:?} of CPU");
 }

@@ -152,6 +152,7 @@ fn i6_registration_counts_also_where_slots_of_the_table_are_used_again() {
                 log.push(word);
             }));
         }
+        yield_now().await;
         sleep(2 * SECOND).await;
         assert_eq!(log.take(), ["first", "second"]);
     });

@@ -330,9 +330,14 @@ pub fn boxed<'a>(future: impl Future<Output = ()> + 'a) -> Pin<Box<dyn Future<Ou
     Box::pin(future)
 }
 
-/// What this thread has used. Zero where the operating system does not say.
+/// The processor time that this thread has used. Zero where the operating system does not say.
 pub fn cpu_time() -> Duration {
-    let Ok(stat) = std::fs::read_to_string("/proc/thread-self/stat") else {
+    cpu_time_in("/proc/thread-self/stat")
+}
+
+/// The processor time in a file of the kind `/proc/.../stat`. Zero where there is no such file.
+pub fn cpu_time_in(file: &str) -> Duration {
+    let Ok(stat) = std::fs::read_to_string(file) else {
         return Duration::ZERO;
     };
     // The name, in parentheses, may hold spaces. After it, `utime` and `stime` are fields 12 and
@@ -345,13 +350,12 @@ pub fn cpu_time() -> Duration {
     10 * MILLISECOND * ticks.sum::<u32>()
 }
 
-/// How often this thread has stopped to wait, as the operating system counts it. Zero where it does
-/// not say.
-pub fn rests() -> u64 {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+/// How often this thread has stopped to wait, where the operating system counts it.
+pub fn rests() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     let mut lines = status.lines();
-    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.map_or(0, |count| count.trim().parse().unwrap_or(0))
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    count.trim().parse().ok()
 }
 
 /// In bytes. Where the operating system does not say, the other two tests must do.

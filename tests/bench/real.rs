@@ -1,0 +1,8 @@
+//! The crate's own loop.
+
+use demitasse as executor;
+
+#[path = "the_loop.rs"]
+mod the_loop;
+
+pub use the_loop::{of_memory, of_the_loop};
