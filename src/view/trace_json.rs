@@ -117,6 +117,7 @@ impl<W: Write> Trace<W> {
                 task,
                 future,
                 label,
+                ..
             } => self.future_polled(*task, *future, label),
             Kind::FuturePollEnded { future, ready, .. } => self.future_answered(*future, *ready),
             Kind::FutureDropped { future } => self.end_life(*future),
