@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use view::{steps, svg, timeline, trace_json};
+use view::{replay, svg, timeline, trace_json};
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
@@ -57,7 +57,7 @@ fn run(args: &Args) -> ExitCode {
     console::print_wrapped(&closing, style.width);
     if args.steps {
         for run in &runs {
-            let steps = steps::tell(run.title, &run.events, &style);
+            let steps = replay::tell(run.title, &run.events, &style);
             console::print(&format!("\n{}", steps.trim_end()));
         }
     }
