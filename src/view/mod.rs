@@ -18,7 +18,7 @@
 
 pub mod live;
 mod objects;
-#[allow(dead_code, reason = "the page that shows all of it is not here yet")]
+#[allow(dead_code, reason = "no command writes the page yet")]
 pub mod replay;
 mod shapes;
 pub mod svg;

@@ -12,7 +12,7 @@
 use demitasse::TaskId;
 use std::time::Duration;
 
-/// How many lanes there are, beside the thread's.
+/// How many lanes there are, the thread's included.
 pub const MOST_LANES: usize = 9;
 
 /// What somebody can be doing.
@@ -106,7 +106,7 @@ impl Lanes {
             to: Duration::ZERO,
             steps: (0, 0),
         };
-        if self.kept.len() <= MOST_LANES {
+        if self.kept.len() < MOST_LANES {
             self.kept.push(Lane {
                 name,
                 task,
@@ -157,24 +157,25 @@ impl Lanes {
         states.map(|state| *state as usize)
     }
 
-    /// How many there are besides the thread, and how many of them have no lane.
-    pub fn total(&self) -> usize {
-        self.states.len() - 1
-    }
-
-    /// See [`total`](Lanes::total).
+    /// How many have none.
     pub fn left_out(&self) -> usize {
         self.states.len() - self.kept.len()
     }
 
     /// How many, besides the thread, are in which state.
     pub fn counts(&self) -> String {
+        let all = self.states.len() - 1;
         let mut counts = self.counts;
         counts[self.states[0] as usize] -= 1;
         let words = counts.iter().zip(STATES).filter(|(count, _)| **count > 0);
         let words = words.map(|(count, (_, word, _))| format!("{} {word}", grouped(*count)));
         let words: Vec<String> = words.collect();
-        words.join(", ")
+        format!(
+            "first {} of {}: {}",
+            self.kept.len() - 1,
+            grouped(all),
+            words.join(", ")
+        )
     }
 }
 

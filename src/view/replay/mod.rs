@@ -22,22 +22,26 @@
 
 mod json;
 mod lanes;
+mod page;
 mod plan;
 mod scene;
 mod show;
+mod source;
 mod tell;
 pub mod words;
 
 use super::timeline::text;
 use demitasse::{Event, EventKind, TaskId};
-use lanes::Lane;
-use plan::{Many, Stop};
+use lanes::{Lane, State};
+use plan::Many;
 use scene::Scene;
 use show::Field;
 use std::collections::HashSet;
 use std::time::Duration;
-use words::{Ahead, Ask, IDEAS, Said};
+use words::{Ahead, Ask, Said};
 
+#[allow(unused_imports, reason = "not all who include this write pages")]
+pub use page::{Page, Run, page};
 pub use tell::tell;
 
 /// How many steps there are at most.
@@ -47,10 +51,8 @@ pub const MOST_STEPS: usize = 2_000;
 pub struct Replay {
     /// What one steps through.
     pub steps: Vec<Step>,
-    /// The first lanes, and how many more there are.
+    /// The first lanes.
     pub lanes: Vec<Lane>,
-    /// See `lanes`.
-    pub left_out: usize,
     /// When the last event was.
     pub end: Duration,
 }
@@ -67,6 +69,8 @@ pub struct Step {
     pub said: Said,
     /// Whether it stands for many.
     pub is_folded: bool,
+    /// What the run is doing, if that is worth a word beside another run.
+    pub status: Option<(State, String)>,
     /// What is on the queue and on the wheel, in words.
     pub queue: String,
     /// See `queue`.
@@ -106,28 +110,33 @@ pub fn steps(events: &[Event], most: usize) -> Replay {
             _ => words::say_many(stop.stands_for),
         };
         let depth = depth.min(scene.depth());
-        steps.push(step(&scene, is_told.once(said), depth, &stop));
+        let status = words::status(&scene, &ahead);
+        steps.push(Step {
+            time: scene.time,
+            turn: scene.turn,
+            depth,
+            said: is_told.once(said),
+            is_folded: stop.stands_for != Many::One,
+            status: status.map(|words| (scene.thread(), words)),
+            queue: words::queue(&scene),
+            wheel: words::wheel(&scene),
+            fields: show::fields(&scene),
+        });
     }
     let end = events.last().map_or(Duration::ZERO, |event| event.time);
     scene.lanes.close(end, steps.len());
     Replay {
         steps,
-        left_out: scene.lanes.left_out(),
         lanes: scene.lanes.kept,
         end,
     }
 }
 
-fn step(scene: &Scene, said: Said, depth: usize, stop: &Stop) -> Step {
-    Step {
-        time: scene.time,
-        turn: scene.turn,
-        depth,
-        said,
-        is_folded: stop.stands_for != Many::One,
-        queue: words::queue(scene),
-        wheel: words::wheel(scene),
-        fields: show::fields(scene),
+impl Replay {
+    /// Whether it ends because nothing can ever wake anybody.
+    pub fn is_stuck(&self) -> bool {
+        let status = self.steps.last().and_then(|step| step.status.as_ref());
+        status.is_some_and(|(state, _)| *state == State::Lost)
     }
 }
 
@@ -213,9 +222,4 @@ impl Later {
             goes_on: self.last.is_some_and(|last| event < last),
         }
     }
-}
-
-/// All ideas that these steps teach, by their places.
-pub fn ideas() -> impl Iterator<Item = (&'static str, &'static str)> {
-    IDEAS.into_iter()
 }

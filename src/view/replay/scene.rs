@@ -90,6 +90,8 @@ pub struct Scene {
     pub has_woken: bool,
     /// See `has_woken`.
     pub is_idle: bool,
+    /// The task that has just been woken.
+    pub woke: Option<TaskId>,
     /// Tasks that wait, and whose waker is on no timer: it is kept elsewhere, or nowhere.
     pub unseen: BTreeSet<TaskId>,
     /// See `unseen`.
@@ -134,6 +136,7 @@ impl Scene {
             fired: None,
             has_woken: false,
             is_idle: false,
+            woke: None,
             unseen: BTreeSet::new(),
             lost: BTreeSet::new(),
             sites: BTreeMap::new(),
@@ -196,6 +199,7 @@ impl Scene {
         use EventKind as Kind;
         self.time = event.time;
         self.here = None;
+        self.woke = None;
         match &event.kind {
             Kind::TurnStarted { .. } => self.start_turn(),
             Kind::Spawned { task, at } => self.spawned(*task, at),
@@ -343,6 +347,7 @@ impl Scene {
     fn woken(&mut self, id: TaskId) {
         self.ready.push_back(id);
         self.has_woken = true;
+        self.woke = Some(id);
         self.unseen.remove(&id);
         self.lost.remove(&id);
         let Some(task) = self.tasks.get_mut(&id) else {
@@ -375,6 +380,14 @@ impl Scene {
         for seat in seats {
             self.set(seat, State::Lost);
         }
+    }
+
+    /// Futures that can never be woken.
+    pub fn lost_futures(&self) -> impl Iterator<Item = &Future> {
+        let tasks = self.lost.iter().filter_map(|task| self.tasks.get(task));
+        let futures = tasks.flat_map(|task| &task.futures);
+        let futures = futures.filter_map(|future| self.futures.get(future));
+        futures.filter(|future| self.lanes.state(future.seat) == State::Lost)
     }
 
     fn has_timer(&self, future: &Future) -> bool {

@@ -6,7 +6,7 @@
 //! Read next: `page.rs`.
 
 use super::json::{list, object, text};
-use super::lanes::grouped;
+use super::lanes::{STATES, State, grouped};
 use super::scene::{Scene, Timer};
 use super::text::spell;
 use super::words::{at, thread, without_common_start};
@@ -15,10 +15,12 @@ use std::time::Duration;
 
 /// How much there is of each at most.
 const MOST_NUMBERS: usize = 14;
+/// More numbers than these have no room for names.
+const MOST_NAMED: usize = 4;
 const MOST_DEADLINES: usize = 3;
 const MOST_PILLS: usize = 5;
 const MOST_RINGS: usize = 3;
-const MOST_FRAMES: usize = 4;
+const MOST_FRAMES: usize = 2;
 const MOST_NAMES: usize = 3;
 
 /// A field of a scene: its key, and what it holds.
@@ -38,7 +40,8 @@ pub fn fields(scene: &Scene) -> Vec<Field> {
         ("queue", queue(scene)),
         ("thread", {
             let (word, note) = thread(scene);
-            list([text(word), text(note)])
+            let (class, ..) = STATES[scene.thread() as usize];
+            list([word, note, class].map(text))
         }),
         ("stack", stack(scene)),
         ("wheel", wheel(scene)),
@@ -62,8 +65,12 @@ fn queue(scene: &Scene) -> String {
     let ready = scene.ready.iter().take(left.max(2));
     let shown = batch.len() + ready.len();
     let more = scene.batch.len() + scene.ready.len() - shown;
-    let numbers =
-        |tasks: &mut dyn Iterator<Item = &TaskId>| list(tasks.map(|task| number(scene, *task)));
+    let has_names = scene.batch.len() + scene.ready.len() <= MOST_NAMED;
+    let shown = |task: &TaskId| match has_names {
+        true => number(scene, *task),
+        false => list([task.to_string()]),
+    };
+    let numbers = |tasks: &mut dyn Iterator<Item = &TaskId>| list(tasks.map(shown));
     list([
         numbers(&mut batch.into_iter()),
         numbers(&mut ready.into_iter()),
@@ -78,22 +85,25 @@ fn and_more(more: usize) -> String {
     }
 }
 
-/// The task that is polled, and the futures in it. A number: it is lent a waker.
+/// The loop, the task that it polls, and the futures in that. A number: it is lent a waker.
 fn stack(scene: &Scene) -> String {
-    let Some(task) = scene.running else {
+    if matches!(scene.thread(), State::Parked | State::Lost | State::Done) {
         return "[]".to_string();
-    };
+    }
     let open = scene
         .stack
         .iter()
         .filter_map(|future| scene.futures.get(future));
-    let inner: Vec<String> = open.map(|future| text(&future.label)).collect();
+    let inner: Vec<String> = open
+        .map(|future| format!("{}.poll()", future.label))
+        .collect();
     let hidden = inner.len().saturating_sub(MOST_FRAMES);
-    let mut frames = vec![number(scene, task)];
+    let mut frames = vec![list([text("the loop")])];
+    frames.extend(scene.running.map(|task| number(scene, task)));
     if hidden > 0 {
-        frames.push(list([text(&format!("{hidden} more futures"))]));
+        frames.push(list([text(&format!("{hidden} more polls"))]));
     }
-    frames.extend(inner[hidden..].iter().map(|label| list([label])));
+    frames.extend(inner[hidden..].iter().map(|frame| list([text(frame)])));
     list(frames)
 }
 
@@ -139,7 +149,7 @@ fn rings(scene: &Scene) -> String {
         let timers = scene.timers.values().filter(|timer| timer.place.0 == level);
         let slots: std::collections::BTreeSet<usize> = timers.map(|timer| timer.place.1).collect();
         let slot = Duration::from_nanos(1 << (6 * level));
-        let words = format!("level {level}: a slot is {}", spell(slot));
+        let words = format!("level {level}: slots of {}", spell(slot));
         list([text(&words), digit(level).to_string(), list(slots)])
     });
     list(rings)
@@ -162,7 +172,13 @@ fn kept(scene: &Scene) -> String {
 /// The waker that has just been called.
 fn strip(scene: &Scene) -> String {
     let Some(timer) = &scene.fired else {
-        return "[]".to_string();
+        return match scene.woke {
+            Some(task) => list([
+                number(scene, task),
+                text(&format!("is called, and has put {task} on the queue")),
+            ]),
+            None => "[]".to_string(),
+        };
     };
     let task = timer.task;
     let what = match (scene.is_idle, scene.has_woken) {
@@ -195,17 +211,22 @@ fn marks(scene: &Scene) -> String {
         let place = format!("{}:{}", at.file(), at.line());
         list([text(&place), text(words), text("here")])
     });
-    list(waits.chain(here))
+    let lost = scene.lost_futures().take(MOST_NAMES).map(|future| {
+        let at = future.made_at;
+        let words = format!("{} kept no waker", future.label);
+        list([
+            text(&format!("{}:{}", at.file(), at.line())),
+            text(&words),
+            text("lost"),
+        ])
+    });
+    list(waits.chain(lost).chain(here))
 }
 
 fn count(scene: &Scene) -> String {
     match scene.lanes.left_out() {
         0 => String::new(),
-        _ => format!(
-            "of all {}: {}",
-            grouped(scene.lanes.total()),
-            scene.lanes.counts()
-        ),
+        _ => scene.lanes.counts(),
     }
 }
 

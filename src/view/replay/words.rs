@@ -23,15 +23,20 @@ use std::time::Duration;
 /// How long a label may be.
 const LONGEST_LABEL: usize = 32;
 
-/// A label as it can be shown.
-pub fn short(label: &str) -> String {
+/// Text as it can be shown in one line.
+pub fn plain(text: &str) -> String {
     let shown = |c: char| match c {
         '`' => '\'',
         // These turn the direction of the text that follows.
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
         c => c,
     };
-    let label: String = clean(label).chars().map(shown).collect();
+    clean(text).chars().map(shown).collect()
+}
+
+/// A label as it can be shown.
+pub fn short(label: &str) -> String {
+    let label = plain(label);
     match label.char_indices().nth(LONGEST_LABEL) {
         Some((end, _)) => format!("{}…", &label[..end]),
         None => label,
@@ -87,7 +92,7 @@ pub fn is_root(task: TaskId) -> bool {
 pub fn at(time: Duration) -> String {
     let decimals = match time.subsec_nanos() {
         nanos if nanos % 1_000_000 == 0 => 3,
-        nanos if nanos % 1_000 == 0 || time.as_secs() > 0 => 6,
+        nanos if nanos % 1_000 == 0 || time.as_millis() > 0 => 6,
         _ => 9,
     };
     format!("{:.decimals$} s", time.as_secs_f64())
@@ -117,7 +122,7 @@ pub const IDEAS: [(&str, &str); 11] = [
     ),
     (
         "A held thread holds everyone.",
-        "It cannot leave this `poll`, so no other future is polled and no timer fires.",
+        "It cannot leave this `poll`: nobody else is polled, and no timer fires.",
     ),
     (
         "Waiting is not working.",
@@ -629,6 +634,35 @@ pub fn wheel(scene: &Scene) -> String {
             groups.join("; "),
             grouped(more)
         ),
+    }
+}
+
+/// What a run is doing, beside another one: only what takes time.
+pub fn status(scene: &Scene, ahead: &Ahead) -> Option<String> {
+    let waits = || {
+        let timers = scene.wheel.values().flatten();
+        let timers = timers.filter_map(|timer| scene.timers.get(timer));
+        let names: Vec<&str> = timers
+            .take(MOST_NAMES)
+            .map(|timer| timer.whose.as_str())
+            .collect();
+        let more = scene.timers.len() - names.len();
+        let names = without_common_start(names).join(", ");
+        match (more, scene.timers.len()) {
+            (0, 1) => format!("{names} waits"),
+            (0, _) => format!("{names} wait"),
+            (more, _) => format!("{names} and {} more wait", grouped(more)),
+        }
+    };
+    match (scene.thread(), &ahead.not_begun) {
+        (State::Holds, _) => Some(format!(
+            "{} holds the thread, and nobody else can run",
+            scene.innermost()
+        )),
+        (State::Parked, Some(next)) => Some(format!("{}, and {next} has not begun", waits())),
+        (State::Parked, None) => Some(format!("{}, and the thread is free", waits())),
+        (State::Lost, _) => Some("stuck for ever".to_string()),
+        _ => None,
     }
 }
 
