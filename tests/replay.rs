@@ -211,23 +211,34 @@ fn the_terminal_says_what_the_model_says() {
 fn an_idea_and_a_question_come_once() {
     for events in [fetches(2), eventful()] {
         let replay = all(&events);
-        let ideas: Vec<usize> = replay
+        assert!(
+            !sentences(&replay)
+                .iter()
+                .any(|say| say.contains(['?', '{']))
+        );
+        let ideas: Vec<_> = replay
             .steps
             .iter()
             .filter_map(|step| step.said.idea)
             .collect();
-        let once: HashSet<&usize> = ideas.iter().collect();
+        let once: HashSet<_> = ideas.iter().collect();
         assert!(ideas.len() > 5 && once.len() == ideas.len());
         let asked: Vec<_> = replay
             .steps
             .iter()
             .filter_map(|step| step.said.ask.as_ref())
             .collect();
-        let once: HashSet<usize> = asked.iter().map(|ask| ask.kind).collect();
+        let once: HashSet<_> = asked.iter().map(|ask| ask.kind).collect();
         assert!(asked.len() > 2 && once.len() == asked.len());
         for ask in asked {
             let answers: HashSet<&String> = ask.answers.iter().collect();
             assert!(answers.len() == 3 && ask.right < 3 && ask.text.ends_with('?'));
+            // Each name in braces is known.
+            assert!(!answers.iter().any(|answer| answer.contains('?')));
+            assert_eq!(
+                ask.text.matches('?').count(),
+                ask.text.matches("? ").count() + 1
+            );
         }
     }
 }
@@ -278,7 +289,7 @@ fn the_queue_of_a_step_is_the_queue_of_the_run() {
 }
 
 /// What nobody should call a future.
-const HOSTILE: &str = "</script><b>x</b><!-- 'code' & \"quoted\" \\ \u{1}\u{7f} \u{202e}backwards ]]> \u{2028} \u{65e5}";
+const HOSTILE: &str = "</script><b>x</b><!-- `code` & \"quoted\" \\ \u{1}\u{7f} \u{202e}backwards ]]> \u{2028} \u{65e5}";
 
 fn page_of(runs: &[(&str, &[Event])]) -> String {
     let runs: Vec<Run> = runs

@@ -143,13 +143,13 @@ impl Replay {
 /// Ideas and questions that a run has had already.
 #[derive(Default)]
 struct Once {
-    ideas: HashSet<usize>,
-    questions: HashSet<usize>,
+    ideas: HashSet<&'static str>,
+    questions: HashSet<&'static str>,
 }
 
 impl Once {
     fn once(&mut self, mut said: Said) -> Said {
-        said.idea = said.idea.filter(|idea| self.ideas.insert(*idea));
+        said.idea = said.idea.filter(|(idea, _)| self.ideas.insert(idea));
         said.ask = said.ask.filter(|ask: &Ask| self.questions.insert(ask.kind));
         said
     }

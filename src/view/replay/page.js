@@ -106,7 +106,7 @@ function drawSentence(step, state) {
     const buttons = answers.map((answer, i) => button(() => choose(i), `${i + 1} `, ...rich(answer)));
     $('sentence').replaceChildren(el('p', ...rich(question)), el('div.answers', ...buttons));
   } else {
-    const idea = state.idea === null ? [] : [data.ideas[state.idea]];
+    const idea = state.idea ? [state.idea] : [];
     $('sentence').replaceChildren(el('p', ...rich(verdict + state.say)),
       ...idea.map(([head, why]) => el('p', el('b', ...rich(head)), ' ', ...rich(why))));
   }
@@ -186,7 +186,7 @@ function makeSource(run, panel) {
     panel.querySelectorAll('.current').forEach(line => line.classList.remove('current'));
     for (const [place, words, className] of marks.filter(mark => lines.has(mark[0]))) {
       const line = lines.get(place);
-      line.lastChild.append(el('span.note.' + className, words));
+      if (words) line.lastChild.append(el('span.note.' + className, words));
       if (className === 'waits') continue;
       line.classList.add('current');
       const top = line.offsetTop - panel.offsetTop - panel.scrollTop;
@@ -300,7 +300,7 @@ function openCompare() {
 function go(run, step, isNext = false) {
   if (run !== at.run) open(run);
   const {steps, answered} = runs[run];
-  at.step = Math.min(Math.max(step, 0), steps.length - 1);
+  at.step = Math.min(Math.max(Math.trunc(step) || 0, 0), steps.length - 1);
   verdict = '';
   isAsked = isNext && $('ask').checked && !!steps[at.step].ask && !answered.has(at.step);
   drawOne(isNext);

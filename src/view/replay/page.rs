@@ -17,7 +17,7 @@ use super::lanes::{Bar, Lane, STATES, State};
 use super::show::{as_object, changed, seconds};
 use super::source::{self, Excerpt};
 use super::text::{spell, ticks};
-use super::words::{Ask, IDEAS, plain};
+use super::words::{Ask, plain};
 use super::{MOST_STEPS, Replay, Step, steps};
 use demitasse::Event;
 use std::time::Duration;
@@ -73,16 +73,12 @@ pub fn page(about: &Page<'_>, runs: &[Run<'_>]) -> String {
         .iter()
         .map(|(class, word, thread)| list([class, word, thread].map(|word| text(word))));
     let banner: Vec<String> = about.banner.lines().map(plain).collect();
-    let ideas = IDEAS
-        .iter()
-        .map(|(head, why)| list([text(head), text(why)]));
     let all = runs.iter().zip(&replays).zip(&sources);
     let data = object([
         ("title", text(&plain(about.title))),
         ("banner", text(&banner.join("\n"))),
         ("last", about.opens_at_end.to_string()),
         ("states", list(states)),
-        ("ideas", list(ideas)),
         ("end", seconds(end)),
         ("digits", digits(end).to_string()),
         ("ticks", axis(end, 8)),
@@ -168,7 +164,11 @@ fn steps_json(steps: &[Step]) -> Vec<String> {
             ("kind", text(step.said.phase)),
             ("say", text(&step.said.say)),
         ];
-        fields.extend(step.said.idea.map(|idea| ("idea", idea.to_string())));
+        fields.extend(
+            step.said
+                .idea
+                .map(|(head, why)| ("idea", list([head, why].map(text)))),
+        );
         fields.extend(step.said.ask.as_ref().map(|ask| ("ask", question(ask))));
         fields.extend(step.is_folded.then(|| ("many", "true".to_string())));
         fields.extend(changed(before, &step.fields));

@@ -21,8 +21,7 @@ pub type Place = &'static Location<'static>;
 /// A task that is not done.
 pub struct Task {
     seat: usize,
-    /// Its number is on the queue.
-    pub is_queued: bool,
+    is_queued: bool,
     /// It was woken since it was polled last.
     is_woken: bool,
     timers: usize,
@@ -172,6 +171,22 @@ impl Scene {
             (None, Some(task)) => self.name(task),
             (None, None) => "the loop".to_string(),
         }
+    }
+
+    /// What that is called in which the innermost thing is polled.
+    pub fn outer(&self) -> String {
+        let depth = self.stack.len().checked_sub(2);
+        let future = depth.and_then(|depth| self.futures.get(&self.stack[depth]));
+        match (future, self.running) {
+            (Some(future), _) => future.label.clone(),
+            (None, Some(task)) => self.name(task),
+            (None, None) => "the loop".to_string(),
+        }
+    }
+
+    /// Whether a task's number is on the queue.
+    pub fn is_queued(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|task| task.is_queued)
     }
 
     /// The timer that is due first.
@@ -410,7 +425,7 @@ impl Scene {
             return;
         };
         let whose = self.innermost();
-        self.here = Some((made_at, format!("{whose} waits here")));
+        self.here = Some((made_at, String::new()));
         if let Some(future) = future.and_then(|future| self.futures.get_mut(&future)) {
             future.waits = Some((*timer, made_at));
         }

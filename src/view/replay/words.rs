@@ -1,11 +1,12 @@
 //! What an event did, in a sentence; what it teaches; and what one could have guessed.
 //!
-//! Every sentence of the page and of the steps in the terminal is here. A sentence says one thing,
-//! in the present, of what has just happened. What stands between backticks is code.
+//! Every sentence of the page and of the steps in the terminal is in the tables at the head of this
+//! file. A sentence says one thing, in the present, of what has just happened. What stands between
+//! backticks is code, what stands in braces is a name of the run.
 //!
 //! An *idea* is what a learner should take away. It is shown once in a run, at the first step that
 //! shows it. A *question* comes before its step, where the reader wants to be asked; its answer is
-//! the step's own sentence. Each kind is asked once in a run.
+//! the step's own sentence. Each is asked once in a run.
 //!
 //! Names are the user's. A label is cut, and what would move a cursor or turn the text round is
 //! replaced.
@@ -19,6 +20,296 @@ use super::text::clean;
 use demitasse::{Event, EventKind, Outcome, TaskId, WokenBy};
 use std::collections::HashMap;
 use std::time::Duration;
+
+/// Writes a table: a name, and what it stands for.
+macro_rules! table {
+    ($kind:ty: $($name:ident = $($text:expr),+;)*) => { $(const $name: $kind = ($($text),+);)* };
+}
+
+/// The phase of a step, which has a colour, and its sentence.
+type Sentence = (&'static str, &'static str);
+
+table! { Sentence:
+    ROOT = "ready", "`block_on` makes its future task 0, named root, and puts 0 on the queue.";
+    SPAWNED = "ready", "{inner} spawns {name}: its number {task} goes on the ready queue. That is all.";
+    TURN = "loop", "A turn begins. {count} numbers are on the queue, and each of them is polled once.";
+    POLLED = "works", "The loop takes {task} off the queue and polls {name}, with a waker for number {task}.";
+    PENDING = "works", "{name} answers `Pending`: not yet. The thread goes back to the loop.";
+    YIELDED = "works", "{name} answers `Pending`: not yet. Its number is on the queue again.";
+    OVER = "works", "{name} answers `Ready`: here is its output. The loop ends, at {clock}.";
+    DONE = "works", "{name} answers `Ready`: it is done, and is not polled again.";
+    PANICKED = "lost", "{name} panics. That ends this task; the panic goes to whoever awaits it.";
+    TIMER_WAKES = "wakes", "The waker puts {task} on the ready queue. That is all it does.";
+    WAKES_ITSELF = "wakes", "{name} calls its own waker: {task} goes on the queue, for the next turn.";
+    END_WAKES = "wakes", "{waker} has ended, and that wakes {name}, which awaits it: {task} goes on the queue.";
+    TASK_WAKES = "wakes", "{waker} calls a waker of {name}: {task} goes on the queue.";
+    OTHER_WAKES = "wakes", "Somebody outside of the loop calls a waker of {name}: {task} goes on the queue.";
+    LOST = "lost", "Nobody has a waker of {name}: it kept none in this poll. Nothing can ever poll it again.";
+    DROPPED = "lost", "The loop ends, and drops {name}, which was not done.";
+    STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop says so, and ends.";
+    PARKED = "parked", "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until {until}.";
+    RESTS = "parked", "Nobody is ready, and no timer is set. The loop parks the thread until somebody outside wakes a task.";
+    UNPARKED = "parked", "It is {clock}. The thread goes on.";
+    HOLDS = "holds", "{inner} holds the thread for {length}. It does not answer: nothing else can run.";
+    LETS_GO = "holds", "It is {clock}. Nobody else has run meanwhile. Only now does {inner} go on.";
+    BEGINS = "works", "Inside {outer}, {inner} is polled for the first time: it begins.";
+    GOES_ON = "works", "Inside {outer}, {inner} is polled again: it goes on where it waited.";
+    NOT_YET = "works", "{about} answers `Pending`: not yet. Its `poll` returns at once.";
+    READY = "works", "{about} answers `Ready`: it is done.";
+    SLEEPS = "waits", "{inner} must wait: it leaves its waker on the wheel, for {until}.";
+    MOVED = "waits", "The hand of the wheel has come near: {whose}'s timer moves to level {level}, slot {slot}.";
+    FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that it left.";
+    CANCELLED = "waits", "{about}'s sleep is dropped before its time: its timer is taken off the wheel.";
+    GONE = "loop", "{about} is dropped before it was done.";
+    QUEUED = "wakes", "{task} is on the queue already: this wake changes nothing.";
+    TOO_LATE = "wakes", "{name} is done: the waker does nothing.";
+    ELSEWHERE = "wakes", "The waker wakes no task of this loop.";
+    ALIKE = "many", "The same happens {count} more times.";
+    ONCE_MORE = "many", "The same happens once more.";
+    LEFT_OUT = "many", "{count} steps are left out here.";
+    UNKNOWN = "loop", "Something else happens.";
+}
+
+/// Its head, and the reason.
+type Idea = (&'static str, &'static str);
+
+table! { Idea:
+    A_VALUE = "A future does nothing until it is polled.", "It is a value. The loop makes it go on by calling its `poll`.";
+    NOT_BEGUN = "`spawn` begins nothing yet.", "The new task is polled when its number comes to the head of the queue.";
+    AN_ANSWER = "`Pending` is an answer, not a wait.", "The call has returned, and the thread is free for somebody else.";
+    BOTH = "Now both wait at the same time.", "Neither needs the thread for it. That is all that concurrency is.";
+    NOT_CONCURRENT = "`await` is not concurrent.", "It waits for one. What comes after it has not been polled, and so has not begun.";
+    NOT_WORKING = "Waiting is not working.", "A parked thread costs nothing, and no task is asked “now?” again and again.";
+    NOT_FUTURE = "A waker wakes a task, not a future.", "The future that waited is inside; the number on the waker is the task's.";
+    TWO_WAKES = "Two wakes, one poll.", "A number is on the queue once, or not at all.";
+    NOT_A_POLL = "A wake is not a poll.", "The number waits on the queue until the loop takes it. In between, others may run.";
+    HELD = "A held thread holds everyone.", "It cannot leave this `poll`: nobody else is polled, and no timer fires.";
+    FOR_EVER = "`Pending` without a waker is for ever.", "A task is polled again only when its waker is called.";
+}
+
+/// The question, its answers, and which of them is right.
+type Question = (&'static str, [&'static str; 3], usize);
+
+table! { Question:
+    WHAT_DOES_A_WAKER = "{whose}'s timer is due. What will its waker do?",
+        ["run {whose} at once", "put {task}, the number of {name}, on the ready queue", "poll {name}"], 1;
+    WHO_IS_NEXT = "The queue holds {numbers}. Who is polled next?",
+        ["{last}, the last to come", "{first}, the first to come", "all of them at once"], 1;
+    WHAT_AT_PENDING = "{about} must wait. What does its `poll` do?",
+        ["it waits there until the time has come", "it returns at once", "it asks the clock again and again"], 1;
+    WHAT_AT_REST = "The queue is empty. What does the thread do?",
+        ["it asks {who} again and again", "it sleeps until {until}", "it ends"], 1;
+    WHAT_OF_THE_NEXT = "{who} is awaited, and waits. What happens to {next} meanwhile?",
+        ["{next} waits too, at the same time", "nothing: {next} has not begun", "{next} runs"], 1;
+    WHO_RUNS = "{inner} holds the thread. Who runs meanwhile?",
+        ["the next future", "nobody", "only the loop"], 1;
+    WHAT_HAS_BEGUN = "{inner} calls `spawn` for {name}. What has begun when `spawn` returns?",
+        ["the new task: it runs until it waits", "the new task, on a thread of its own", "nothing yet"], 2;
+    WHO_WILL_WAKE = "{name} has answered `Pending`, and waits. Who will wake it?",
+        ["the timer wheel, when its time has come", "nobody", "the loop: it asks again by itself"], 1;
+}
+
+/// A step in words.
+pub struct Said {
+    /// Names a colour.
+    pub phase: &'static str,
+    /// The sentence.
+    pub say: String,
+    /// What it teaches.
+    pub idea: Option<Idea>,
+    /// What can be asked before it.
+    pub ask: Option<Ask>,
+}
+
+/// A question, and its answers.
+pub struct Ask {
+    /// The question before names were put in. Each is asked once.
+    pub kind: &'static str,
+    /// The question.
+    pub text: String,
+    /// The answers to choose from.
+    pub answers: [String; 3],
+    /// Which of them is right.
+    pub right: usize,
+}
+
+/// What is known of a run before it is told: what comes later.
+pub struct Ahead {
+    /// A future of the task that waits, which this task has not begun.
+    pub not_begun: Option<String>,
+    /// The run goes on after this event, and is not only taken down.
+    pub goes_on: bool,
+}
+
+/// What the names in braces stand for.
+type Names = Vec<(&'static str, String)>;
+
+/// Puts the names in.
+fn fill(template: &str, names: &Names) -> String {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (key, after) = after.split_once('}').expect("a brace is closed");
+        let name = names.iter().rev().find(|(name, _)| *name == key);
+        filled += before;
+        filled += name.map_or("?", |(_, name)| name);
+        rest = after;
+    }
+    filled + rest
+}
+
+fn tell((phase, say): Sentence, idea: Option<Idea>, ask: Option<Question>, names: &Names) -> Said {
+    let ask = ask.map(|(kind, answers, right)| Ask {
+        kind,
+        text: fill(kind, names),
+        answers: answers.map(|answer| fill(answer, names)),
+        right,
+    });
+    Said {
+        phase,
+        say: fill(say, names),
+        idea,
+        ask,
+    }
+}
+
+/// What an event did. The scene is the one after it, and `queue` is what was on the queue before.
+pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Said {
+    use EventKind as Kind;
+    let names = names(event, scene, queue, ahead);
+    let told = |sentence| (sentence, None, None);
+    let (sentence, idea, ask) = match &event.kind {
+        Kind::Spawned { task, .. } if is_root(*task) => (ROOT, Some(A_VALUE), None),
+        Kind::Spawned { .. } => (SPAWNED, Some(NOT_BEGUN), Some(WHAT_HAS_BEGUN)),
+        Kind::TurnStarted { .. } => told(TURN),
+        Kind::PollStarted { .. } => {
+            let idea = scene.was_woken.then_some(NOT_A_POLL);
+            (POLLED, idea, (queue.len() > 1).then_some(WHO_IS_NEXT))
+        }
+        Kind::PollEnded { outcome, task } => match outcome {
+            Outcome::Pending if scene.is_queued(*task) => told(YIELDED),
+            Outcome::Pending if ahead.not_begun.is_some() => (PENDING, Some(NOT_CONCURRENT), None),
+            Outcome::Pending => (PENDING, Some(AN_ANSWER), None),
+            Outcome::Ready if scene.is_over => told(OVER),
+            Outcome::Ready => told(DONE),
+            Outcome::Panicked => told(PANICKED),
+        },
+        Kind::Woken { task, by } => match by {
+            WokenBy::Timer => {
+                let has_future = |timer: &super::scene::Timer| timer.future.is_some();
+                let is_inner = scene.fired.as_ref().is_some_and(has_future);
+                let ask = scene.fired.as_ref().map(|_| WHAT_DOES_A_WAKER);
+                (TIMER_WAKES, is_inner.then_some(NOT_FUTURE), ask)
+            }
+            WokenBy::Task(waker) if waker == task => told(WAKES_ITSELF),
+            WokenBy::Task(waker) if scene.running != Some(*waker) => told(END_WAKES),
+            WokenBy::Task(_) => told(TASK_WAKES),
+            _ => told(OTHER_WAKES),
+        },
+        Kind::WakerLost { .. } => (LOST, Some(FOR_EVER), Some(WHO_WILL_WAKE)),
+        Kind::TaskDropped { .. } => told(DROPPED),
+        Kind::Parked { .. } if !ahead.goes_on => (STUCK, Some(FOR_EVER), None),
+        Kind::Parked { until: None } => told(RESTS),
+        Kind::Parked { .. } => match ahead.not_begun {
+            Some(_) => (PARKED, Some(NOT_WORKING), Some(WHAT_OF_THE_NEXT)),
+            None => (PARKED, Some(NOT_WORKING), Some(WHAT_AT_REST)),
+        },
+        Kind::Unparked => told(UNPARKED),
+        Kind::BlockStarted { .. } => (HOLDS, Some(HELD), None),
+        Kind::BlockEnded { .. } => (LETS_GO, None, Some(WHO_RUNS)),
+        Kind::FuturePollStarted { future, .. } => match scene.futures.get(future) {
+            Some(future) if future.polls > 1 => told(GOES_ON),
+            _ => told(BEGINS),
+        },
+        Kind::FuturePollEnded { ready: true, .. } => told(READY),
+        Kind::FuturePollEnded { .. } => (NOT_YET, Some(AN_ANSWER), Some(WHAT_AT_PENDING)),
+        Kind::TimerSet { .. } => (SLEEPS, (scene.timers.len() == 2).then_some(BOTH), None),
+        Kind::TimerMoved { .. } => told(MOVED),
+        Kind::TimerFired { .. } => told(FIRED),
+        Kind::TimerCancelled { .. } => told(CANCELLED),
+        Kind::FutureDropped { .. } => told(GONE),
+        _ => told(UNKNOWN),
+    };
+    tell(sentence, idea, ask, &names)
+}
+
+/// The second half of a timer that has fired where no wake follows.
+pub fn say_idle(scene: &Scene) -> Said {
+    let task = scene.fired.as_ref().map(|timer| timer.task);
+    let names = task.map_or(Names::new(), |task| names_of(task, scene));
+    match task {
+        Some(task) if scene.is_queued(task) => tell(QUEUED, Some(TWO_WAKES), None, &names),
+        Some(task) if !scene.tasks.contains_key(&task) => tell(TOO_LATE, None, None, &names),
+        _ => tell(ELSEWHERE, None, None, &names),
+    }
+}
+
+/// A step that stands for many.
+pub fn say_many(many: Many) -> Said {
+    let (sentence, count) = match many {
+        Many::One | Many::Alike(1) => (ONCE_MORE, 1),
+        Many::Alike(more) => (ALIKE, more),
+        Many::Steps(more) => (LEFT_OUT, more),
+    };
+    tell(sentence, None, None, &vec![("count", grouped(count))])
+}
+
+fn names_of(task: TaskId, scene: &Scene) -> Names {
+    vec![("task", task.to_string()), ("name", scene.name(task))]
+}
+
+fn names(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Names {
+    use EventKind as Kind;
+    let mut names = vec![
+        ("clock", at(event.time)),
+        ("inner", scene.innermost()),
+        ("outer", scene.outer()),
+        ("about", scene.about.clone()),
+        ("count", grouped(scene.batch.len())),
+    ];
+    names.extend(scene.next_due().map(|timer| ("who", timer.whose.clone())));
+    names.extend(ahead.not_begun.iter().map(|next| ("next", next.clone())));
+    if let [first, .., last] = queue {
+        names.push(("first", first.to_string()));
+        names.push(("last", last.to_string()));
+        names.push((
+            "numbers",
+            enumerate(queue.len(), queue.iter().map(TaskId::to_string)),
+        ));
+    }
+    if let Kind::Spawned { task, .. }
+    | Kind::PollStarted { task }
+    | Kind::PollEnded { task, .. }
+    | Kind::Woken { task, .. }
+    | Kind::WakerLost { task }
+    | Kind::TaskDropped { task } = &event.kind
+    {
+        names.extend(names_of(*task, scene));
+    }
+    names.extend(
+        scene
+            .fired
+            .iter()
+            .map(|timer| ("whose", timer.whose.clone())),
+    );
+    match &event.kind {
+        Kind::Woken {
+            by: WokenBy::Task(waker),
+            ..
+        } => names.push(("waker", scene.name(*waker))),
+        Kind::Parked { until: Some(until) } => names.push(("until", at(*until))),
+        Kind::TimerSet { deadline, .. } => names.push(("until", at(*deadline))),
+        Kind::BlockStarted { duration, .. } => names.push(("length", at(*duration))),
+        Kind::TimerMoved { timer, level, slot } => {
+            names.push(("level", level.to_string()));
+            names.push(("slot", slot.to_string()));
+            let timer = scene.timers.get(timer);
+            names.extend(timer.map(|timer| ("whose", timer.whose.clone())));
+        }
+        _ => {}
+    }
+    names
+}
 
 /// How long a label may be.
 const LONGEST_LABEL: usize = 32;
@@ -96,503 +387,6 @@ pub fn at(time: Duration) -> String {
         _ => 9,
     };
     format!("{:.decimals$} s", time.as_secs_f64())
-}
-
-/// What a learner should take away: its head, and the reason.
-pub const IDEAS: [(&str, &str); 11] = [
-    (
-        "A wake is not a poll.",
-        "The number waits on the queue until the loop takes it. In between, others may run.",
-    ),
-    (
-        "A waker wakes a task, not a future.",
-        "The future that waited is inside; the number on the waker is the task's.",
-    ),
-    (
-        "Two wakes, one poll.",
-        "A number is on the queue once, or not at all.",
-    ),
-    (
-        "`Pending` is an answer, not a wait.",
-        "The call has returned, and the thread is free for somebody else.",
-    ),
-    (
-        "`await` is not concurrent.",
-        "It waits for one. What comes after it has not been polled, and so has not begun.",
-    ),
-    (
-        "A held thread holds everyone.",
-        "It cannot leave this `poll`: nobody else is polled, and no timer fires.",
-    ),
-    (
-        "Waiting is not working.",
-        "A parked thread costs nothing, and no task is asked \u{201c}now?\u{201d} again and again.",
-    ),
-    (
-        "`Pending` without a waker is for ever.",
-        "A task is polled again only when its waker is called.",
-    ),
-    (
-        "`spawn` begins nothing yet.",
-        "The new task is polled when its number comes to the head of the queue.",
-    ),
-    (
-        "Now both wait at the same time.",
-        "Neither needs the thread for it. That is all that concurrency is.",
-    ),
-    (
-        "A future does nothing until it is polled.",
-        "It is a value. The loop makes it go on by calling its `poll`.",
-    ),
-];
-
-/// Places in [`IDEAS`].
-const NOT_A_POLL: usize = 0;
-const TASK_NOT_FUTURE: usize = 1;
-const TWO_WAKES: usize = 2;
-const AN_ANSWER: usize = 3;
-const NOT_CONCURRENT: usize = 4;
-const HELD: usize = 5;
-const NOT_WORKING: usize = 6;
-const FOR_EVER: usize = 7;
-const NOT_BEGUN: usize = 8;
-const BOTH: usize = 9;
-const A_VALUE: usize = 10;
-
-/// A step in words.
-pub struct Said {
-    /// Names a colour.
-    pub phase: &'static str,
-    /// The sentence.
-    pub say: String,
-    /// What it teaches, if it is the first to show it. A place in [`IDEAS`].
-    pub idea: Option<usize>,
-    /// What can be asked before it.
-    pub ask: Option<Ask>,
-}
-
-/// A question, and its answers.
-pub struct Ask {
-    /// Each kind is asked once.
-    pub kind: usize,
-    /// The question.
-    pub text: String,
-    /// The answers to choose from.
-    pub answers: [String; 3],
-    /// Which of them is right.
-    pub right: usize,
-}
-
-impl Said {
-    fn new(phase: &'static str, say: String) -> Self {
-        Said {
-            phase,
-            say,
-            idea: None,
-            ask: None,
-        }
-    }
-
-    fn teaches(self, idea: usize) -> Self {
-        self.teaches_if(true, idea)
-    }
-
-    fn teaches_if(mut self, is_shown: bool, idea: usize) -> Self {
-        self.idea = is_shown.then_some(idea).or(self.idea);
-        self
-    }
-
-    fn asks(mut self, kind: usize, text: String, answers: [&str; 3], right: usize) -> Self {
-        let answers = answers.map(str::to_string);
-        self.ask = Some(Ask {
-            kind,
-            text,
-            answers,
-            right,
-        });
-        self
-    }
-}
-
-/// What is known of a run before it is told: what comes later.
-pub struct Ahead {
-    /// The future that a task polls first after this event, if it has not begun yet.
-    pub not_begun: Option<String>,
-    /// The run goes on after this event, and is not only taken down.
-    pub goes_on: bool,
-}
-
-/// What an event did. The scene is the one after it; `before` is what was on the queue before.
-pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Said {
-    use EventKind as Kind;
-    let clock = at(event.time);
-    let inner = scene.innermost();
-    match &event.kind {
-        Kind::Spawned { task, .. } if is_root(*task) => Said::new(
-            "ready",
-            "`block_on` makes its future task 0, named root, and puts 0 on the queue.".to_string(),
-        )
-        .teaches(A_VALUE),
-        Kind::Spawned { task, .. } => spawned(*task, scene),
-        Kind::TurnStarted { .. } => {
-            let count = scene.batch.len();
-            Said::new(
-                "loop",
-                format!(
-                    "A turn begins. {count} numbers are on the queue, and each \
-                       of them is polled once."
-                ),
-            )
-        }
-        Kind::PollStarted { task } => poll_started(*task, scene, queue),
-        Kind::PollEnded { task, outcome } => poll_ended(*task, *outcome, scene, ahead),
-        Kind::Woken { task, by } => woken(*task, *by, scene),
-        Kind::WakerLost { task } => {
-            let name = scene.name(*task);
-            let text = format!("{name} has answered `Pending`, and waits. Who will wake it?");
-            let answers = [
-                "the timer wheel, when its time has come",
-                "nobody",
-                "the loop: it \
-                            asks again by itself",
-            ];
-            Said::new(
-                "lost",
-                format!(
-                    "Nobody has a waker of {name}: it kept none in this poll. \
-                       Nothing can ever poll it again."
-                ),
-            )
-            .teaches(FOR_EVER)
-            .asks(7, text, answers, 1)
-        }
-        Kind::TaskDropped { task } => Said::new(
-            "lost",
-            format!(
-                "The loop ends, and drops {}, which was not done.",
-                scene.name(*task)
-            ),
-        ),
-        Kind::Parked { until } => parked(*until, scene, ahead),
-        Kind::Unparked => Said::new("parked", format!("It is {clock}. The thread goes on.")),
-        Kind::BlockStarted { duration, .. } => Said::new(
-            "holds",
-            format!(
-                "{inner} holds the thread for {}. It does not answer: \
-                       nothing else can run.",
-                at(*duration)
-            ),
-        )
-        .teaches(HELD),
-        Kind::BlockEnded { .. } => {
-            let text = format!("{inner} holds the thread. Who runs meanwhile?");
-            let answers = ["the next future", "nobody", "only the loop"];
-            Said::new(
-                "holds",
-                format!(
-                    "It is {clock}. Nobody else has run meanwhile. Only now \
-                       does {inner} go on."
-                ),
-            )
-            .asks(5, text, answers, 1)
-        }
-        Kind::FuturePollStarted { future, .. } => {
-            let polls = scene.futures.get(future).map_or(0, |future| future.polls);
-            let outer = match scene.stack.len() {
-                0 | 1 => scene
-                    .running
-                    .map_or("the loop".to_string(), |task| scene.name(task)),
-                depth => scene
-                    .futures
-                    .get(&scene.stack[depth - 2])
-                    .map_or(String::new(), |outer| outer.label.clone()),
-            };
-            let again = if polls > 1 {
-                "polled again: it goes on where it waited"
-            } else {
-                "polled for the first time: it begins"
-            };
-            Said::new("works", format!("Inside {outer}, {inner} is {again}."))
-        }
-        Kind::FuturePollEnded { ready, .. } => answered(*ready, &scene.about),
-        _ => timer(&event.kind, scene),
-    }
-}
-
-fn spawned(task: TaskId, scene: &Scene) -> Said {
-    let (name, inner) = (scene.name(task), scene.innermost());
-    let text = format!("{inner} calls `spawn` for {name}. What has begun when `spawn` returns?");
-    let answers = [
-        "the new task: it runs until its first wait",
-        "the new task, on a thread of its own",
-        "nothing yet",
-    ];
-    Said::new(
-        "ready",
-        format!("{inner} spawns {name}: its number {task} goes on the ready queue. That is all."),
-    )
-    .teaches(NOT_BEGUN)
-    .asks(6, text, answers, 2)
-}
-
-fn poll_started(task: TaskId, scene: &Scene, queue: &[TaskId]) -> Said {
-    let name = scene.name(task);
-    let say = format!(
-        "The loop takes {task} off the queue and polls {name}, with a waker for number {task}."
-    );
-    let said = Said::new("works", say).teaches_if(scene.was_woken, NOT_A_POLL);
-    match queue {
-        [first, second, ..] => {
-            let last = queue[queue.len() - 1];
-            let text = "Several numbers are on the queue. Who is polled next?";
-            let other = if last == *second {
-                "all of them at once".to_string()
-            } else {
-                format!("{last}, the last to come")
-            };
-            let answers = [
-                format!("{second}, for a change"),
-                format!("{first}, the first to come"),
-                other,
-            ];
-            let answers = [&*answers[0], &*answers[1], &*answers[2]];
-            said.asks(1, text.to_string(), answers, 1)
-        }
-        _ => said,
-    }
-}
-
-fn poll_ended(task: TaskId, outcome: Outcome, scene: &Scene, ahead: &Ahead) -> Said {
-    let name = scene.name(task);
-    match outcome {
-        Outcome::Pending => {
-            let back = if scene.tasks.get(&task).is_some_and(|task| task.is_queued) {
-                "Its number is on the queue again"
-            } else {
-                "The thread goes back to the loop"
-            };
-            let text = "A future has answered `Pending`. What does the thread do?".to_string();
-            let answers = [
-                "it waits there until the future is ready",
-                "it returns from that `poll`, and does what is next",
-                "it polls the same future again at once",
-            ];
-            Said::new(
-                "works",
-                format!("{name} answers `Pending`: not yet. {back}."),
-            )
-            .teaches(AN_ANSWER)
-            .teaches_if(ahead.not_begun.is_some(), NOT_CONCURRENT)
-            .asks(2, text, answers, 1)
-        }
-        Outcome::Ready if scene.is_over => Said::new(
-            "works",
-            format!(
-                "{name} answers `Ready`: here is its output. The loop ends, at {}.",
-                at(scene.time)
-            ),
-        ),
-        Outcome::Ready => Said::new(
-            "works",
-            format!("{name} answers `Ready`: it is done, and is not polled again."),
-        ),
-        Outcome::Panicked => Said::new(
-            "lost",
-            format!("{name} panics. That ends this task; the panic goes to whoever awaits it."),
-        ),
-    }
-}
-
-fn answered(is_ready: bool, label: &str) -> Said {
-    if is_ready {
-        return Said::new("works", format!("{label} answers `Ready`: it is done."));
-    }
-    Said::new(
-        "works",
-        format!("{label} answers `Pending`: not yet. Its `poll` returns at once."),
-    )
-    .teaches(AN_ANSWER)
-}
-
-fn woken(task: TaskId, by: WokenBy, scene: &Scene) -> Said {
-    let name = scene.name(task);
-    match by {
-        WokenBy::Timer => {
-            let whose = scene.fired.as_ref().map_or("A sleep", |timer| &timer.whose);
-            let is_inner = scene
-                .fired
-                .as_ref()
-                .is_some_and(|timer| timer.future.is_some());
-            let text = format!("{whose}'s timer is due. What will its waker do?");
-            let answers = [
-                format!("run {whose} at once"),
-                format!("put {task}, the number of {name}, on the ready queue"),
-                format!("poll {name}"),
-            ];
-            let answers = [&*answers[0], &*answers[1], &*answers[2]];
-            Said::new(
-                "wakes",
-                format!("The waker puts {task} on the ready queue. That is all it does."),
-            )
-            .teaches_if(is_inner, TASK_NOT_FUTURE)
-            .asks(0, text, answers, 1)
-        }
-        WokenBy::Task(waker) if waker == task => Said::new(
-            "wakes",
-            format!("{name} calls its own waker: {task} goes on the queue, for the next turn."),
-        ),
-        WokenBy::Task(waker) if scene.running != Some(waker) => Said::new(
-            "wakes",
-            format!(
-                "{} has ended, and that wakes {name}, which awaits it: {task} goes on the queue.",
-                scene.name(waker)
-            ),
-        ),
-        WokenBy::Task(waker) => Said::new(
-            "wakes",
-            format!(
-                "{} calls a waker of {name}: {task} goes on the queue.",
-                scene.name(waker)
-            ),
-        ),
-        _ => Said::new(
-            "wakes",
-            format!(
-                "Somebody outside of the loop calls a waker of {name}: {task} goes on the queue."
-            ),
-        ),
-    }
-}
-
-fn parked(until: Option<Duration>, scene: &Scene, ahead: &Ahead) -> Said {
-    if !ahead.goes_on {
-        return Said::new(
-            "lost",
-            "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop \
-             says so, and ends."
-                .to_string(),
-        )
-        .teaches(FOR_EVER);
-    }
-    let text = "The queue is empty. What does the thread do?".to_string();
-    let Some(until) = until else {
-        return Said::new(
-            "parked",
-            "Nobody is ready, and no timer is set. The loop parks the \
-                          thread until somebody outside wakes a task."
-                .to_string(),
-        );
-    };
-    let until = at(until);
-    let say = format!(
-        "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until \
-         {until}."
-    );
-    let said = Said::new("parked", say).teaches(NOT_WORKING);
-    let who = scene.next_due().map_or("the first", |timer| &timer.whose);
-    match &ahead.not_begun {
-        Some(next) => {
-            let answers = [
-                format!("{next} waits too, at the same time"),
-                format!("nothing: {next} has not begun"),
-                format!("{next} runs meanwhile"),
-            ];
-            let answers = [&*answers[0], &*answers[1], &*answers[2]];
-            said.asks(
-                4,
-                format!("{who} is awaited, and waits. What happens to {next} meanwhile?"),
-                answers,
-                1,
-            )
-        }
-        None => {
-            let answers = [
-                format!("it asks {who} again and again"),
-                format!("it sleeps until {until}"),
-                "it ends".to_string(),
-            ];
-            let answers = [&*answers[0], &*answers[1], &*answers[2]];
-            said.asks(3, text, answers, 1)
-        }
-    }
-}
-
-fn timer(event: &EventKind, scene: &Scene) -> Said {
-    match event {
-        EventKind::TimerSet { deadline, .. } => {
-            let inner = scene.innermost();
-            let say = format!(
-                "{inner} must wait: it leaves its waker on the wheel, for {}.",
-                at(*deadline)
-            );
-            Said::new("waits", say).teaches_if(scene.timers.len() == 2, BOTH)
-        }
-        EventKind::TimerMoved { timer, level, slot } => {
-            let whose = scene
-                .timers
-                .get(timer)
-                .map_or("A sleep", |timer| &timer.whose);
-            Said::new(
-                "waits",
-                format!(
-                    "The hand of the wheel has come near: {whose}'s timer moves to level {level}, \
-                     slot {slot}."
-                ),
-            )
-        }
-        EventKind::TimerFired { .. } => {
-            let whose = scene.fired.as_ref().map_or("A sleep", |timer| &timer.whose);
-            Said::new(
-                "wakes",
-                format!("{whose}'s timer is due: the loop calls the waker that it left."),
-            )
-        }
-        EventKind::TimerCancelled { .. } => Said::new(
-            "waits",
-            format!(
-                "{}'s sleep is dropped before its time: its timer is taken off the wheel.",
-                scene.about
-            ),
-        ),
-        EventKind::FutureDropped { .. } => Said::new(
-            "loop",
-            format!("{} is dropped before it was done.", scene.about),
-        ),
-        _ => Said::new("loop", "Something else happens.".to_string()),
-    }
-}
-
-/// The second half of a timer that has fired where no wake follows.
-pub fn say_idle(scene: &Scene) -> Said {
-    let Some(timer) = &scene.fired else {
-        return Said::new("wakes", "The waker wakes nobody.".to_string());
-    };
-    let task = timer.task;
-    match scene.tasks.get(&task) {
-        Some(known) if known.is_queued => Said::new(
-            "wakes",
-            format!("{task} is on the queue already: this wake changes nothing."),
-        )
-        .teaches(TWO_WAKES),
-        Some(_) => Said::new("wakes", "The waker wakes no task of this loop.".to_string()),
-        None => Said::new(
-            "wakes",
-            format!("{} is done: the waker does nothing.", scene.name(task)),
-        ),
-    }
-}
-
-/// A step that stands for many.
-pub fn say_many(many: Many) -> Said {
-    Said::new(
-        "many",
-        match many {
-            Many::Alike(1) => "The same happens once more.".to_string(),
-            Many::Alike(more) => format!("The same happens {} more times.", grouped(more)),
-            Many::Steps(more) => format!("{} steps are left out here.", grouped(more)),
-            Many::One => String::new(),
-        },
-    )
 }
 
 /// How many names there are in one line.
