@@ -86,9 +86,9 @@ pub struct Lanes {
     counts: [usize; STATES.len()],
 }
 
-impl Lanes {
+impl Default for Lanes {
     /// The thread's alone.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut lanes = Lanes {
             kept: Vec::new(),
             states: Vec::new(),
@@ -97,7 +97,9 @@ impl Lanes {
         lanes.add("the thread".to_string(), None, 0);
         lanes
     }
+}
 
+impl Lanes {
     /// One more. Gives its number.
     pub fn add(&mut self, name: String, task: Option<TaskId>, depth: usize) -> usize {
         let nothing = Bar {

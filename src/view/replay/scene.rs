@@ -60,6 +60,7 @@ pub struct Timer {
 }
 
 /// All of it.
+#[derive(Default)]
 pub struct Scene {
     /// Now, as a time, as a number of turns, and as a step.
     pub time: Duration,
@@ -76,7 +77,7 @@ pub struct Scene {
     /// See `running`.
     pub stack: Vec<u64>,
     /// The timers on the wheel, by name, and by deadline.
-    pub timers: HashMap<u64, Timer>,
+    pub timers: BTreeMap<u64, Timer>,
     /// See `timers`.
     pub wheel: BTreeMap<Duration, BTreeSet<u64>>,
     /// Where the wheel's hand stands.
@@ -95,8 +96,6 @@ pub struct Scene {
     pub unseen: BTreeSet<TaskId>,
     /// See `unseen`.
     pub lost: BTreeSet<TaskId>,
-    /// Who sleeps at which line.
-    pub sites: BTreeMap<(&'static str, u32), BTreeMap<u64, String>>,
     /// Whose answer, or end, this step is about.
     pub about: String,
     /// The task that is being polled was woken before.
@@ -110,7 +109,7 @@ pub struct Scene {
     /// Tasks and futures that are not done.
     pub tasks: HashMap<TaskId, Task>,
     /// See `tasks`.
-    pub futures: HashMap<u64, Future>,
+    pub futures: BTreeMap<u64, Future>,
     labels: HashMap<TaskId, String>,
 }
 
@@ -121,32 +120,8 @@ impl Scene {
     /// Before the first event of these.
     pub fn new(events: &[Event]) -> Self {
         Scene {
-            time: Duration::ZERO,
-            turn: 0,
-            step: 0,
-            batch: VecDeque::new(),
-            ready: VecDeque::new(),
-            running: None,
-            stack: Vec::new(),
-            timers: HashMap::new(),
-            wheel: BTreeMap::new(),
-            hand: Duration::ZERO,
-            levels: BTreeSet::new(),
-            fired: None,
-            has_woken: false,
-            is_idle: false,
-            woke: None,
-            unseen: BTreeSet::new(),
-            lost: BTreeSet::new(),
-            sites: BTreeMap::new(),
-            about: String::new(),
-            was_woken: false,
-            here: None,
-            lanes: Lanes::new(),
-            is_over: false,
-            tasks: HashMap::new(),
-            futures: HashMap::new(),
             labels: labels(events),
+            ..Scene::default()
         }
     }
 
@@ -162,21 +137,17 @@ impl Scene {
 
     /// What the innermost thing is called that is being polled.
     pub fn innermost(&self) -> String {
-        let future = self
-            .stack
-            .last()
-            .and_then(|future| self.futures.get(future));
-        match (future, self.running) {
-            (Some(future), _) => future.label.clone(),
-            (None, Some(task)) => self.name(task),
-            (None, None) => "the loop".to_string(),
-        }
+        self.polled(1)
     }
 
     /// What that is called in which the innermost thing is polled.
     pub fn outer(&self) -> String {
-        let depth = self.stack.len().checked_sub(2);
-        let future = depth.and_then(|depth| self.futures.get(&self.stack[depth]));
+        self.polled(2)
+    }
+
+    fn polled(&self, from_end: usize) -> String {
+        let place = self.stack.len().checked_sub(from_end);
+        let future = place.and_then(|place| self.futures.get(&self.stack[place]));
         match (future, self.running) {
             (Some(future), _) => future.label.clone(),
             (None, Some(task)) => self.name(task),
@@ -397,6 +368,14 @@ impl Scene {
         }
     }
 
+    /// Who waits, and at which line. A future stands there until it is polled again.
+    pub fn waiting(&self) -> impl Iterator<Item = (Place, &str)> {
+        let futures = self.futures.values();
+        let futures = futures.filter_map(|future| Some((future.waits?.1, &*future.label)));
+        let others = self.timers.values().filter(|timer| timer.future.is_none());
+        futures.chain(others.map(|timer| (timer.made_at, &*timer.whose)))
+    }
+
     /// Futures that can never be woken.
     pub fn lost_futures(&self) -> impl Iterator<Item = &Future> {
         let tasks = self.lost.iter().filter_map(|task| self.tasks.get(task));
@@ -432,8 +411,6 @@ impl Scene {
         if let Some(task) = self.tasks.get_mut(task) {
             task.timers += 1;
         }
-        let names = self.sites.entry((made_at.file(), made_at.line()));
-        names.or_default().insert(*timer, whose.clone());
         self.levels.insert(*level);
         self.wheel.entry(*deadline).or_default().insert(*timer);
         let new = Timer {
@@ -449,7 +426,6 @@ impl Scene {
 
     fn take_timer(&mut self, number: u64) -> Option<Timer> {
         let timer = self.timers.remove(&number)?;
-        self.leave_site(number, timer.made_at);
         if let Some(group) = self.wheel.get_mut(&timer.deadline) {
             group.remove(&number);
             if group.is_empty() {
@@ -462,27 +438,13 @@ impl Scene {
         Some(timer)
     }
 
-    fn leave_site(&mut self, timer: u64, at: Place) {
-        let key = (at.file(), at.line());
-        if let Some(names) = self.sites.get_mut(&key) {
-            names.remove(&timer);
-            if names.is_empty() {
-                self.sites.remove(&key);
-            }
-        }
-    }
-
     fn timer_fired(&mut self, number: u64) {
         self.hand = self.time;
         self.fired = self.take_timer(number);
         (self.has_woken, self.is_idle) = (false, false);
         let Some(timer) = &self.fired else { return };
-        // Its future still stands at that line until it is polled.
         if let Some(future) = timer.future.and_then(|future| self.futures.get(&future)) {
-            let (seat, at, whose) = (future.seat, timer.made_at, timer.whose.clone());
-            let names = self.sites.entry((at.file(), at.line())).or_default();
-            names.insert(number, whose);
-            self.set(seat, State::Ready);
+            self.set(future.seat, State::Ready);
         }
     }
 
@@ -496,10 +458,8 @@ impl Scene {
         future.polls += 1;
         let (seat, label, waits) = (future.seat, future.label.clone(), future.waits);
         // A sleep that is not over is still there.
-        let is_over = |(timer, _): &(u64, Place)| !self.timers.contains_key(timer);
-        if let Some((timer, at)) = waits.filter(is_over) {
+        if waits.is_some_and(|(timer, _)| !self.timers.contains_key(&timer)) {
             future.waits = None;
-            self.leave_site(timer, at);
         }
         self.here = Some(match waits {
             Some((_, at)) => (at, format!("{label} goes on here")),
@@ -549,9 +509,6 @@ impl Scene {
         let Some(future) = self.futures.remove(&number) else {
             return;
         };
-        if let Some((timer, at)) = future.waits {
-            self.leave_site(timer, at);
-        }
         let task = self.tasks.get_mut(&future.task);
         let shared = task.map(|task| {
             task.futures.remove(&number);

@@ -11,6 +11,7 @@ use super::scene::{Scene, Timer};
 use super::text::spell;
 use super::words::{at, thread, without_common_start};
 use demitasse::TaskId;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How much there is of each at most.
@@ -147,7 +148,7 @@ fn rings(scene: &Scene) -> String {
     let digit = |level: usize| (scene.hand.as_nanos() >> (6 * level)) % 64;
     let rings = scene.levels.iter().rev().take(MOST_RINGS).map(|&level| {
         let timers = scene.timers.values().filter(|timer| timer.place.0 == level);
-        let slots: std::collections::BTreeSet<usize> = timers.map(|timer| timer.place.1).collect();
+        let slots: BTreeSet<usize> = timers.map(|timer| timer.place.1).collect();
         let slot = Duration::from_nanos(1 << (6 * level));
         let words = format!("level {level}: slots of {}", spell(slot));
         list([text(&words), digit(level).to_string(), list(slots)])
@@ -157,7 +158,7 @@ fn rings(scene: &Scene) -> String {
 
 /// Wakers that are on no timer: whose are kept elsewhere, and whose nobody has.
 fn kept(scene: &Scene) -> String {
-    let names = |tasks: &std::collections::BTreeSet<TaskId>| {
+    let names = |tasks: &BTreeSet<TaskId>| {
         let shown = tasks
             .iter()
             .take(MOST_NAMES)
@@ -191,20 +192,17 @@ fn strip(scene: &Scene) -> String {
 
 /// Who waits at which line, and what this step does where.
 fn marks(scene: &Scene) -> String {
-    let waits = scene.sites.iter().map(|((file, line), names)| {
-        let shown: Vec<&str> = names
-            .values()
-            .take(MOST_NAMES)
-            .map(String::as_str)
-            .collect();
-        let shown = without_common_start(shown);
-        let more = names.len() - shown.len();
-        let wait = if names.len() == 1 { "waits" } else { "wait" };
-        let who = match more {
-            0 => shown.join(", "),
-            more => format!("{} and {} more", shown.join(", "), grouped(more)),
-        };
-        let words = format!("{who} {wait} here");
+    let mut lines: BTreeMap<(&str, u32), (Vec<&str>, usize)> = BTreeMap::new();
+    for (at, who) in scene.waiting() {
+        let (names, count) = lines.entry((at.file(), at.line())).or_default();
+        *count += 1;
+        names.extend((names.len() < MOST_NAMES).then_some(who));
+    }
+    let waits = lines.into_iter().map(|((file, line), (names, count))| {
+        let more = and_more(count - names.len());
+        let wait = if count == 1 { "waits" } else { "wait" };
+        let who = without_common_start(names).join(", ");
+        let words = format!("{who} {more} {wait} here").replace("  ", " ");
         list([text(&format!("{file}:{line}")), text(&words), text("waits")])
     });
     let here = scene.here.iter().map(|(at, words)| {
