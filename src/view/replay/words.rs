@@ -48,6 +48,7 @@ table! { Sentence:
     DROPPED = "lost", "The loop ends, and drops {name}, which was not done.";
     STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop says so, and ends.";
     PARKED = "parked", "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until {until}.";
+    PARKED_ALONE = "parked", "Nobody is ready: {who} waits, and {next} has not begun. The thread is parked until {until}.";
     RESTS = "parked", "Nobody is ready, and no timer is set. The loop parks the thread until somebody outside wakes a task.";
     UNPARKED = "parked", "It is {clock}. The thread goes on.";
     HOLDS = "holds", "{inner} holds the thread for {length}. It does not answer: nothing else can run.";
@@ -188,7 +189,6 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
         }
         Kind::PollEnded { outcome, task } => match outcome {
             Outcome::Pending if scene.is_queued(*task) => told(YIELDED),
-            Outcome::Pending if ahead.not_begun.is_some() => (PENDING, Some(NOT_CONCURRENT), None),
             Outcome::Pending => (PENDING, Some(AN_ANSWER), None),
             Outcome::Ready if scene.is_over => told(OVER),
             Outcome::Ready => told(DONE),
@@ -211,7 +211,7 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
         Kind::Parked { .. } if !ahead.goes_on => (STUCK, Some(FOR_EVER), None),
         Kind::Parked { until: None } => told(RESTS),
         Kind::Parked { .. } => match ahead.not_begun {
-            Some(_) => (PARKED, Some(NOT_WORKING), Some(WHAT_OF_THE_NEXT)),
+            Some(_) => (PARKED_ALONE, Some(NOT_CONCURRENT), Some(WHAT_OF_THE_NEXT)),
             None => (PARKED, Some(NOT_WORKING), Some(WHAT_AT_REST)),
         },
         Kind::Unparked => told(UNPARKED),
