@@ -28,10 +28,7 @@ function el(kind, ...children) {
   return element;
 }
 
-function button(act, ...children) {
-  return Object.assign(el('button', ...children), {onclick: act});
-}
-
+const button = (act, ...children) => Object.assign(el('button', ...children), {onclick: act});
 // What stands between backticks is code.
 const rich = text => text.split('`').map((part, i) => i % 2 ? el('code', part) : part);
 const fill = (id, ...children) => $(id).lastElementChild.replaceChildren(...children);
@@ -60,8 +57,9 @@ function drawBoxes(state) {
 
 function drawQueue(state) {
   const [now, next, more] = state.queue;
-  const part = (words, numbers) => !numbers.length ? []
-    : [el('p', words), ...numbers.map(number => token('span.number', 'queue', ...number))];
+  const isBoth = now.length && next.length;
+  const part = (words, numbers) => [...isBoth ? [el('p', words)] : [],
+    ...numbers.map(number => token('span.number', 'queue', ...number))];
   const all = [...part('this turn', now), ...part('next turn', next)];
   fill('queue', ...all.length ? all : [el('span.faint', 'empty')], el('p', more));
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How much there is of each at most.
-const MOST_NUMBERS: usize = 14;
+const MOST_NUMBERS: usize = 9;
 /// More numbers than these have no room for names.
 const MOST_NAMED: usize = 4;
 const MOST_DEADLINES: usize = 3;
