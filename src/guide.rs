@@ -44,6 +44,12 @@ macro_rules! labels {
             "[exercises]: crate::guide\n",
             "[experiments]: crate::guide\n",
             "[solutions]: crate::guide\n",
+            // The pages on which rustdoc shows the library's source.
+            "[event.rs]: ../../../src/demitasse/event.rs.html\n",
+            "[event_loop.rs]: ../../../src/demitasse/event_loop.rs.html\n",
+            "[gather.rs]: ../../../src/demitasse/gather.rs.html\n",
+            "[ready_queue.rs]: ../../../src/demitasse/ready_queue.rs.html\n",
+            "[small.rs]: ../../../src/demitasse/small.rs.html\n",
         )
     };
 }

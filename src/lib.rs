@@ -2,7 +2,9 @@
 //!
 //! Two fetches that each wait three seconds take six seconds one after the other. On an event loop
 //! they take three, on one thread, because the first gives the thread back while it waits. This
-//! crate is such a loop, on `std` alone, small enough to be read in an afternoon:
+//! crate is such a loop, on `std` alone, small enough to be read in an afternoon. The book about it
+//! is part of this documentation: [the way in](guide::ch00_the_way_in), and
+//! [all chapters](guide).
 //!
 //! ```
 //! use demitasse::{gather, now, simulate, sleep};
@@ -43,20 +45,20 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `slab.rs` | one table of reusable slots |
-//! | `timer_wheel.rs` | which timer is due next? |
-//! | `clock.rs` | what time is it, and how does one wait? |
-//! | `panics.rs` | what to do about code that is not ours and panics |
-//! | `ready_queue.rs` | who wants to be polled? The heart: wakers come from here |
-//! | `event.rs` | what the loop tells those who watch |
-//! | `task.rs` | a spawned future, its place in the table, its handle |
-//! | `stuck.rs` | what the loop says when it can never go on |
-//! | `event_loop.rs` | the loop: poll, fire, park |
-//! | `block_on.rs` | how one gets into a loop, and out again |
-//! | `sleep.rs` | the simplest future that waits |
-//! | `yield_now.rs` | a future that lets others go first |
-//! | `gather.rs` | many futures in one, with a ready queue of its own |
-//! | `instrument.rs` | names for futures |
+//! | [`slab.rs`](../src/demitasse/slab.rs.html) | one table of reusable slots |
+//! | [`timer_wheel.rs`](../src/demitasse/timer_wheel.rs.html) | which timer is due next? |
+//! | [`clock.rs`](../src/demitasse/clock.rs.html) | what time is it, and how does one wait? |
+//! | [`panics.rs`](../src/demitasse/panics.rs.html) | what to do about code that is not ours and panics |
+//! | [`ready_queue.rs`](../src/demitasse/ready_queue.rs.html) | who wants to be polled? The heart: wakers come from here |
+//! | [`event.rs`](../src/demitasse/event.rs.html) | what the loop tells those who watch |
+//! | [`task.rs`](../src/demitasse/task.rs.html) | a spawned future, its place in the table, its handle |
+//! | [`stuck.rs`](../src/demitasse/stuck.rs.html) | what the loop says when it can never go on |
+//! | [`event_loop.rs`](../src/demitasse/event_loop.rs.html) | the loop: poll, fire, park |
+//! | [`block_on.rs`](../src/demitasse/block_on.rs.html) | how one gets into a loop, and out again |
+//! | [`sleep.rs`](../src/demitasse/sleep.rs.html) | the simplest future that waits |
+//! | [`yield_now.rs`](../src/demitasse/yield_now.rs.html) | a future that lets others go first |
+//! | [`gather.rs`](../src/demitasse/gather.rs.html) | many futures in one, with a ready queue of its own |
+//! | [`instrument.rs`](../src/demitasse/instrument.rs.html) | names for futures |
 
 mod block_on;
 mod clock;

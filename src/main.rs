@@ -12,12 +12,14 @@ mod demo;
 mod view;
 
 use demo::args::{self, Args, Command, Request};
-use demo::{Run, compare, console, exercises, forgotten, rows};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use demo::{Run, compare, console, exercises, export, forgotten, rows};
 use std::process::ExitCode;
-use view::{replay, svg, timeline, trace_json};
+use std::time::Duration;
+use view::timeline::text::Unit;
+use view::{replay, timeline};
+
+/// A run that takes longer says so before.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         Ok(Request::Exercises(number)) => return exercises::run(number),
         Ok(Request::Run(args)) => return run(&args),
         Err(sentence) => {
-            console::complain(&format!("{sentence}\n\n{}", args::USAGE));
+            console::complain(&format!("{sentence}\nTry `--help`."));
             return ExitCode::from(2);
         }
     }
@@ -34,6 +36,21 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> ExitCode {
+    let targets = match export::open(&args.exports) {
+        Ok(targets) => targets,
+        Err(sentence) => {
+            console::complain(&sentence);
+            return ExitCode::FAILURE;
+        }
+    };
+    if !targets.is_empty() {
+        console::go_on_without_output();
+    }
+    let expected = args.expected();
+    if expected > PATIENCE {
+        let time = Unit::of([expected]).spell(expected);
+        console::complain(&format!("this takes {time}; with `--virtual`, no time"));
+    }
     let style = console::style(args);
     let runs = match args.command {
         Command::Compare => vec![
@@ -43,16 +60,16 @@ fn run(args: &Args) -> ExitCode {
         Command::Sync => vec![compare::blocking(args, &style)],
         Command::Async => vec![compare::concurrent(args, &style)],
         Command::Rows => rows::run(args, &style),
-        Command::Forgotten => vec![forgotten::run(args, &style)],
+        Command::Forgotten => vec![forgotten::run(args)],
     };
     let drawn: Vec<_> = runs.iter().map(Run::as_drawn).collect();
     if args.command != Command::Rows {
         console::print(&timeline::draw(&drawn, &style));
     }
     let closing = match args.command {
-        Command::Rows => rows::closing(&runs),
+        Command::Rows => rows::closing(args, &runs),
         Command::Forgotten => forgotten::CLOSING.to_string(),
-        _ => compare::closing(&runs),
+        _ => compare::closing(args, &runs),
     };
     console::print_wrapped(&closing, style.width);
     if args.steps {
@@ -61,29 +78,10 @@ fn run(args: &Args) -> ExitCode {
             console::print(&format!("\n{}", steps.trim_end()));
         }
     }
-    let svg = save(args.svg.as_deref(), |file| {
-        file.write_all(svg::draw(&drawn).as_bytes())
-    });
-    let trace = save(args.trace.as_deref(), |file| {
-        trace_json::write(&drawn, file)
-    });
-    if svg && trace {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    // Each is tried, whatever became of the others.
+    let failed = targets.iter().filter(|target| !target.write(&drawn));
+    match failed.count() {
+        0 => console::exit_code(),
+        _ => ExitCode::FAILURE,
     }
-}
-
-/// Writes a file, if there is one to be written. If that fails, says so and gives false.
-fn save(path: Option<&Path>, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> bool {
-    let Some(path) = path else { return true };
-    let written = File::create(path).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.flush()
-    });
-    if let Err(error) = &written {
-        console::complain(&format!("cannot write `{}`: {error}", path.display()));
-    }
-    written.is_ok()
 }

@@ -12,6 +12,7 @@
 //! - Each relative link leads to a file, and its anchor to a heading. Each path into `src/`,
 //!   `tests/` or `docs/` exists, unless it says `NN` for a number. Each page can be reached from
 //!   the first one.
+//! - In the documentation that rustdoc builds, each link leads somewhere, and so does its anchor.
 //! - The pages are the modules of `src/guide.rs`, so `cargo test` runs their `rust` fences.
 //!
 //! These tests guard our text and not the code. Whoever changes the code to learn from it need not
@@ -276,7 +277,9 @@ fn run(command: &str, written: &mut HashSet<PathBuf>) -> Result<Option<String>, 
     let is_virtual = words.contains(&"--virtual");
     let mut command = Command::new(env!("CARGO_BIN_EXE_demitasse"));
     command.args(&words).current_dir(&folder);
-    command.env_remove("COLUMNS").env_remove("NO_COLOR");
+    for name in ["COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+        command.env_remove(name);
+    }
     if !is_virtual {
         // What it prints is the reader's own. But it must be a command.
         command.arg("--virtual");
@@ -456,6 +459,57 @@ fn pages_are_modules_of_the_guide() {
         }
     }
     assert_none(&problems);
+}
+
+#[test]
+#[ignore = "guards our text; CI runs it with --include-ignored"]
+fn links_of_the_built_documentation_lead_somewhere() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("built-docs");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["doc", "--no-deps", "--quiet", "--target-dir"]);
+    let status = cargo.arg(&target).current_dir(project()).status();
+    assert!(status.expect("cargo runs").success());
+    let pages = files(&target.join("doc/demitasse"), "html");
+    let mut problems = Vec::new();
+    let mut followed = 0;
+    for page in &pages {
+        let text = fs::read_to_string(page).expect("the page can be read");
+        for rest in text.split("href=\"").skip(1) {
+            let link = rest.split('"').next().unwrap_or_default();
+            // What leads elsewhere, and what a script completes.
+            if link.contains("://") || link.contains("${") {
+                continue;
+            }
+            followed += 1;
+            if !leads_somewhere(page, link) {
+                let page = page.strip_prefix(&target).unwrap_or(page).display();
+                problems.push(format!(
+                    "{page}: there is no {link}: give the link a label in the page, and the label \
+                     a place in src/guide.rs"
+                ));
+            }
+        }
+    }
+    assert!(followed > 1_000, "{followed} links are too few");
+    assert_none(&problems);
+}
+
+/// Whether the file exists, and in a page that is not source the anchor, too.
+fn leads_somewhere(page: &Path, link: &str) -> bool {
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let folder = page.parent().expect("a page is in a folder");
+    let mut path = match file {
+        "" => page.to_path_buf(),
+        file => folder.join(file),
+    };
+    if path.is_dir() {
+        path = path.join("index.html");
+    }
+    if anchor.is_empty() || file.contains("../src/") {
+        return path.exists();
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.contains(&format!("id=\"{anchor}\""))
 }
 
 /// A page, named from the top of the project, with `/`.

@@ -1138,7 +1138,7 @@ fn i12_a_root_that_panics_drops_the_tasks_that_are_left_too() {
     assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
 }
 
-// I13: a future that can never run again is reported, not waited for. (More of it in `edges.rs`.)
+// I13: a future that can never run again is reported, not waited for. (More of it in `executor/edges.rs`.)
 
 #[test]
 fn i13_a_stuck_loop_says_so() {

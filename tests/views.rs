@@ -113,13 +113,43 @@ fn no_line_is_wider_than_the_terminal() {
         title: "eventful",
         events: &events,
     };
-    for width in 60..=200 {
+    for width in 40..=200 {
         let text = timeline::draw(&[run], &plain(width));
         for line in text.lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
-        let lane = text.lines().find(|line| line.contains("the thread "));
+        let lane = text.lines().find(|line| line.starts_with(" the thread "));
         assert_eq!(lane.map(|lane| lane.chars().count()), Some(width));
+    }
+}
+
+#[test]
+fn what_is_microseconds_apart_ends_in_one_column() {
+    // As on the real clock, where each second fetch ends a little late, and the middle of the
+    // picture is between the two.
+    for late in [0, 20, 200, 2_000] {
+        let late = Duration::from_micros(late);
+        let events = record(async {
+            let wait = |name, length| instrument(name, sleep(length));
+            gather([wait("first", 3 * SECOND), wait("second", 3 * SECOND + late)]).await;
+            instrument("third", async { block_for(3 * SECOND) }).await;
+        });
+        let run = Run {
+            title: "",
+            events: &events,
+        };
+        for width in [60, 80, 81, 120] {
+            let text = timeline::draw(&[run], &plain(width));
+            let lane = |name: &str| {
+                let line = text.lines().find(|line| line.contains(name));
+                let line = line.expect("there is a lane");
+                let cells: Vec<char> = line.chars().collect();
+                let last = cells.iter().rposition(|sign| "●─█".contains(*sign));
+                let first = cells.iter().position(|sign| "●─█".contains(*sign));
+                (first.expect("a sign"), last.expect("a sign"))
+            };
+            assert_eq!(lane("first"), lane("second"), "{width}, {late:?}\n{text}");
+        }
     }
 }
 
@@ -154,7 +184,7 @@ fn five_rows_each_with_its_picture_and_a_sentence() {
 #[test]
 fn rows_on_the_real_clock() {
     let text = printed(&["rows", "--delay", "60ms"]);
-    for (row, least, most) in [("(a)", 0.12, 9.0), ("(c)", 0.06, 9.0)] {
+    for (row, least, most) in [("(a)", 120.0, 9e3), ("(c)", 60.0, 9e3)] {
         let times = text.lines().rfind(|line| line.contains("(a) "));
         let after = times.and_then(|times| times.split(row).nth(1));
         let time = after.and_then(|rest| rest.split_whitespace().next());
@@ -171,7 +201,9 @@ fn a_forgotten_waker_is_reported() {
     ] {
         let text = printed(clock);
         assert!(text.contains("\nstuck: no task is ready, no timer is set, and nothing can ever"));
-        assert!(text.contains("\n  task 0 \"Endpoint A\", the future of block_on at src"));
+        assert!(text.contains(
+            "\n  task 0 \"Endpoint A\", the future of block_on at src/demo/forgotten.rs:"
+        ));
         assert!(text.contains("kept no waker, so nothing can ever poll it again\n"));
         assert!(text.contains("× kept no waker: waits for ever"), "{text}");
     }
@@ -189,8 +221,8 @@ fn scratch(name: &str) -> PathBuf {
 fn written(name: &str, args: &[&str], option: &str) -> String {
     let path = scratch(name).join("file");
     let path = path.to_str().expect("UTF-8");
-    let bare = printed(args);
-    assert_eq!(printed(&[args, &[option, path]].concat()), bare);
+    let said = format!("{}wrote {path}\n", printed(args));
+    assert_eq!(printed(&[args, &[option, path]].concat()), said);
     std::fs::read_to_string(path).expect("the file is there")
 }
 
@@ -314,6 +346,46 @@ fn written_real(option: &str) -> String {
     std::fs::read_to_string(path).expect("the file is there")
 }
 
+/// Runs the binary, whose path it reads, in terminals, and prints what it does there: whether it
+/// moves the cursor, paints, and writes more than ASCII.
+const SEE_TERMINALS: &str = r#"
+import fcntl, os, pty, re, struct, sys, termios
+binary = open(sys.argv[1]).read()
+def see(rows, columns, **variables):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        variables = {"PATH": os.environ["PATH"], "TERM": "xterm", **variables}
+        os.execve(binary, [binary, "--delay", "50ms"], variables)
+    out = b""
+    try:
+        while read := os.read(terminal, 65536):
+            out += read
+    except OSError:
+        pass
+    assert os.waitpid(pid, 0)[1] == 0, out
+    text = re.sub(rb"\x1b\[[0-9;]*[a-zA-Z]", b"", out).decode()
+    assert "Total asynchronous time: " in text, text
+    widest = max(len(line.rstrip("\r")) for line in text.split("\n"))
+    assert widest <= max(40, int(variables.get("COLUMNS", columns))), (widest, text)
+    found = [re.search(rb"\x1b\[\d+A", out), re.search(rb"\x1b\[[0-9;]*m", out), not out.isascii()]
+    return "".join(sign if there else "-" for sign, there in zip("mcu", found))
+print(see(24, 80), see(24, 40), see(24, 200), see(4, 80), see(3, 80), see(24, 39),
+      see(24, 80, NO_COLOR="1"), see(24, 80, TERM="dumb"), see(24, 80, LANG="C"),
+      see(24, 80, LANG="C.UTF-8"), see(24, 80, COLUMNS="60"), see(24, 80, COLUMNS="120"))
+"#;
+
+#[cfg(unix)]
+#[test]
+fn terminals_get_what_they_can_show() {
+    let binary = env!("CARGO_BIN_EXE_demitasse");
+    let Some(seen) = python(SEE_TERMINALS, "terminals", binary) else {
+        return;
+    };
+    let expected = "mcu mcu mcu mcu -cu -cu m-u --u mc- mcu mcu -cu";
+    assert_eq!(seen, expected);
+}
+
 #[test]
 fn any_label_can_be_written() {
     let label = "<a&b> \"c\" \\ 'd' ]]> \u{1}\t\n é 日本 \u{7f}\u{9f}\u{fffe}";
@@ -333,21 +405,51 @@ fn any_label_can_be_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written() {
+fn a_path_that_cannot_be_written_is_refused_before_the_run() {
     let folder = scratch("unwritable");
-    let nowhere = folder.join("no such folder").join("file");
-    let nowhere = nowhere.to_str().expect("UTF-8");
-    let good = folder.join("good.json");
-    let good = good.to_str().expect("UTF-8");
-    let bare = printed(&["--virtual"]);
-    let output = run(&["--virtual", "--svg", nowhere, "--trace", good]);
+    for path in [folder.join("no such folder").join("file"), folder.clone()] {
+        let path = path.to_str().expect("UTF-8");
+        // An hour would not pass.
+        let output = run(&["--delay", "1h", "--svg", path]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let start = format!("demitasse: cannot write `{path}`: ");
+        assert!(errors.starts_with(&start), "{errors}");
+        assert_eq!(errors.lines().count(), 1);
+    }
+}
+
+#[test]
+fn two_exports_do_not_share_a_file() {
+    let folder = scratch("shared");
+    let path = folder.join("file");
+    std::fs::write(&path, "as it was").expect("the file can be written");
+    let other = folder.join(".").join("file");
+    let (path, other) = (
+        path.to_str().expect("UTF-8"),
+        other.to_str().expect("UTF-8"),
+    );
+    let output = run(&["--virtual", "--svg", path, "--trace", other]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), bare);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let start = format!("demitasse: cannot write `{nowhere}`: ");
-    assert!(errors.starts_with(&start), "{errors}");
-    assert_eq!(errors.lines().count(), 1);
-    assert!(std::fs::metadata(good).is_ok_and(|file| file.len() > 0));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("demitasse: two exports cannot share `{other}`: name two files\n")
+    );
+    assert_eq!(std::fs::read_to_string(path).expect("a file"), "as it was");
+}
+
+#[test]
+fn a_longer_file_is_replaced_and_all_that_were_asked_for_are_written() {
+    let folder = scratch("replaced");
+    let paths = ["a", "b"].map(|name| folder.join(name));
+    let names = paths.each_ref().map(|path| path.to_str().expect("UTF-8"));
+    std::fs::write(&paths[0], "x".repeat(1_000_000)).expect("the file can be written");
+    printed(&["--virtual", "--svg", names[0], "--svg", names[1]]);
+    let [a, b] = paths.map(|path| std::fs::read_to_string(path).expect("a file"));
+    assert_eq!(a, b);
+    assert!(a.ends_with("</svg>\n"));
 }
 
 #[cfg(target_os = "linux")]
@@ -359,6 +461,12 @@ fn a_disk_that_is_full() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.starts_with("demitasse: cannot write `/dev/full`: "));
     }
+    // A failure does not keep the next one from being written.
+    let good = scratch("full").join("good.json");
+    let good = good.to_str().expect("UTF-8");
+    let output = run(&["--virtual", "--svg", "/dev/full", "--trace", good]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(std::fs::metadata(good).is_ok_and(|file| file.len() > 0));
 }
 
 #[test]
@@ -392,12 +500,112 @@ fn bars_grow_with_the_events() {
     });
     let at = |time: Duration| {
         let mut bars = live::Bars::new(["short", "long", "never"]);
-        let until = events.iter().position(|event| event.time > time);
-        bars.read(&events[..until.unwrap_or(events.len())]);
+        let until = events.iter().take_while(|event| event.time <= time);
+        until.for_each(|event| bars.add(event));
         bars.lines(time, &plain(60)).join("\n")
     };
     let frames: Vec<String> = (0..=4).map(|second| at(second * SECOND)).collect();
     assert_golden("bars.txt", &(frames.join("\n\n") + "\n"));
+}
+
+#[test]
+fn fetches_in_turn_look_like_stairs() {
+    let events = record(async {
+        for name in ["first", "second"] {
+            instrument(name, async { block_for(SECOND) }).await;
+        }
+    });
+    let mut bars = live::Bars::new(["first", "second"]);
+    events.iter().for_each(|event| bars.add(event));
+    assert!(bars.are_over());
+    let half = "█".repeat(20);
+    let gap = " ".repeat(20);
+    let stairs = [
+        format!("   first  {half}{gap} 1.00 s"),
+        format!("   second {gap}{half} 2.00 s"),
+    ];
+    assert_eq!(bars.lines(2 * SECOND, &plain(61)), stairs);
+}
+
+#[test]
+fn a_short_run_beside_a_long_one_shows_that_it_waits() {
+    let args = ["--virtual", "--tasks", "1000"];
+    let text = printed(&args);
+    assert!(
+        text.contains("3.00 s (too short to draw to scale) "),
+        "{text}"
+    );
+    assert!(text.contains("\n the thread   ●·● "));
+    assert!(text.contains("\n   Endpoint A ●─● "));
+    for meaning in [
+        "● works",
+        "─ waits, and",
+        "█ holds",
+        "· the thread is parked",
+    ] {
+        assert!(text.contains(meaning), "{meaning}");
+    }
+    let picture = written("short", &args, "--svg");
+    assert!(picture.contains("3.00 s (too short to draw to scale)"));
+    for shape in ["works", "waits", "holds", "parked"] {
+        let shapes = picture.matches(&format!("class=\"{shape}\"")).count();
+        assert!(shapes > 1, "{shape}: one is in the legend");
+    }
+}
+
+#[test]
+fn a_thread_that_is_parked_between_many_polls_is_not_said_to_work() {
+    // Row (b): the fetches wait one after the other.
+    let args = ["rows", "--virtual", "--tasks", "703", "--delay", "1ms"];
+    let text = printed(&args);
+    let row = text.split(" (b) in turn ").nth(1).expect("row (b)");
+    let thread = row.lines().find(|line| line.starts_with(" the thread"));
+    let count = |sign| thread.map_or(0, |line| line.matches(sign).count());
+    assert!(count("·") > 20 && count("●") > 20, "{thread:?}");
+    let lanes = row.lines().take_while(|line| !line.contains("more lanes"));
+    let mut lanes = lanes.filter(|line| line.contains("Endpoint"));
+    assert!(
+        lanes.all(|line| line.contains('─') && !line.contains('●')),
+        "{row}"
+    );
+    // None of them vanishes.
+    for lane in text.lines().filter(|line| line.starts_with("   Endpoint ")) {
+        assert!(lane.contains(['█', '─', '●']), "{lane}");
+    }
+    let picture = written("in-turn", &args, "--svg");
+    let row = picture.split(">(b) in turn<").nth(1).expect("row (b)");
+    let thread = thread_of(row);
+    let parked = "thread parked, from 0 ms, for 703 ms";
+    assert!(thread.contains(&parked), "{thread:?}");
+    let works = thread
+        .iter()
+        .filter(|what| what.starts_with("works"))
+        .count();
+    assert!((40..=80).contains(&works), "{works}");
+}
+
+/// The spans of the thread's first lane in a picture: what it says of each.
+fn thread_of(picture: &str) -> Vec<&str> {
+    let lanes = picture.split("<text ");
+    let lane = lanes.skip_while(|lane| !lane.ends_with("the thread</text>\n"));
+    let lane: Vec<&str> = lane.skip(1).take(2).collect();
+    let title = "<title>the thread: ";
+    let titles = lane.iter().flat_map(|lane| lane.split(title).skip(1));
+    titles
+        .filter_map(|rest| rest.split("</title>").next())
+        .collect()
+}
+
+#[test]
+fn a_thread_that_is_held_is_red_however_many_hold_it() {
+    for (tasks, length) in [("2", "6.00 s"), ("100", "5.00 min"), ("1000", "50.00 min")] {
+        let args = ["sync", "--virtual", "--tasks", tasks];
+        let picture = written(&format!("held-{tasks}"), &args, "--svg");
+        assert!(!picture.contains("class=\"works\""), "{tasks}");
+        let only = format!("holds the thread, from 0 s, for {length}");
+        let only = only.replace("0 s", if tasks == "2" { "0 s" } else { "0 min" });
+        assert_eq!(thread_of(&picture), [only], "{tasks}");
+    }
 }
 
 #[test]
@@ -406,9 +614,9 @@ fn bars_stand_still_while_the_thread_is_held() {
     let held = |event: &Event| matches!(event.kind, demitasse::EventKind::BlockEnded { .. });
     let before = events.iter().position(held).expect("it is held");
     let mut bars = live::Bars::new(["held"]);
-    bars.read(&events[..before]);
+    events[..before].iter().for_each(|event| bars.add(event));
     assert!(!bars.lines(Duration::ZERO, &plain(60))[0].contains('█'));
-    bars.read(&events);
+    events[before..].iter().for_each(|event| bars.add(event));
     let line = &bars.lines(SECOND, &plain(60))[0];
     assert!(!line.contains('·') && line.ends_with("1.00 s"), "{line}");
 }

@@ -1,15 +1,17 @@
 //! What the user asked for.
 //!
-//! By hand, because demitasse depends on nothing, and because it is short. Every way to get it
-//! wrong has one sentence that says what is wrong; `main.rs` adds the usage.
+//! By hand, because demitasse depends on nothing, and because it is short. Commands and options
+//! stand in one table each. Every way to get it wrong has one sentence that says what is wrong, and
+//! which word is near; `main.rs` adds where the usage is.
 //!
-//! Delays and tasks have an upper end: an hour, and a million. Beyond it nothing new is to be seen,
-//! and below it no sum of times leaves the simulated clock's 584 years. A run keeps all its events,
-//! about a kilobyte for each task.
+//! What people type is taken: `help` without dashes, one `--` too many, a value after a space or a
+//! `=`. What is surely a slip is not: a file called `--virtual`, or `-`.
 //!
-//! Read next: `console.rs`, the other end.
+//! Read next: `values.rs`, which reads what follows an option, or `console.rs`, the other end.
 
-use std::ffi::OsString;
+use super::values::{delay, did_you_mean, is_unit, tasks, width};
+use std::ffi::{OsStr, OsString};
+use std::iter::Peekable;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,24 +25,21 @@ Commands:
   compare          both paths, and the difference (the default)
   sync             only the blocking path
   async            only the event loop
-  rows             five ways to write the same two fetches
+  rows             five ways to write the same fetches
   forgotten        a future that keeps no waker, and what the loop says of it
   exercises [NN]   which exercises are solved; or runs one of them
 
 Options:
-  --delay TIME     how long a fetch waits, as 3s, 1.5s or 250ms (default: 3s)
+  --delay TIME     how long a fetch waits, as 3, 1.5s or 250ms (default: 3s)
   --tasks N        how many fetches there are (default: 2)
   --virtual        on a simulated clock: the same times, at once
   --steps          tell what the loop did, turn by turn
   --svg FILE       write the timeline as a picture
   --trace FILE     write a trace, to open in ui.perfetto.dev
-  --width N        draw so many columns wide, from 60 to 200
+  --width N        draw so many columns wide, from 40 to 200
   --ascii          draw with ASCII signs only
   --help           print this
   --version        print the version";
-
-const LONGEST_DELAY: Duration = Duration::from_secs(3600);
-const MOST_TASKS: usize = 1_000_000;
 
 /// What the binary is asked to do.
 #[derive(Debug)]
@@ -70,6 +69,50 @@ pub enum Command {
     Forgotten,
 }
 
+const COMMANDS: [(&str, Command); 5] = [
+    ("compare", Command::Compare),
+    ("sync", Command::Sync),
+    ("async", Command::Async),
+    ("rows", Command::Rows),
+    ("forgotten", Command::Forgotten),
+];
+
+/// What can be written to a file. `export.rs` writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Export {
+    /// The timeline as a picture.
+    Svg,
+    /// All events, for a trace viewer.
+    Trace,
+}
+
+/// What an option takes, and what it does.
+enum Takes {
+    Nothing(fn(&mut Args)),
+    Value(fn(&mut Args, &str) -> Result<(), String>),
+    File(Export),
+}
+
+const OPTIONS: [(&str, Takes); 8] = [
+    (
+        "--delay",
+        Takes::Value(|args, text| delay(text).map(|delay| args.delay = delay)),
+    ),
+    (
+        "--tasks",
+        Takes::Value(|args, text| tasks(text).map(|tasks| args.tasks = tasks)),
+    ),
+    (
+        "--width",
+        Takes::Value(|args, text| width(text).map(|width| args.width = Some(width))),
+    ),
+    ("--virtual", Takes::Nothing(|args| args.is_virtual = true)),
+    ("--steps", Takes::Nothing(|args| args.steps = true)),
+    ("--ascii", Takes::Nothing(|args| args.ascii = true)),
+    ("--svg", Takes::File(Export::Svg)),
+    ("--trace", Takes::File(Export::Trace)),
+];
+
 /// How to run it.
 #[derive(Debug)]
 pub struct Args {
@@ -83,10 +126,8 @@ pub struct Args {
     pub is_virtual: bool,
     /// Whether to tell the run turn by turn.
     pub steps: bool,
-    /// Where to write a picture.
-    pub svg: Option<PathBuf>,
-    /// Where to write a trace.
-    pub trace: Option<PathBuf>,
+    /// What to write, and where.
+    pub exports: Vec<(Export, PathBuf)>,
     /// How many columns to draw in.
     pub width: Option<usize>,
     /// Whether to draw with ASCII signs only.
@@ -94,6 +135,19 @@ pub struct Args {
 }
 
 impl Args {
+    /// How long the run will wait. On the simulated clock, not at all.
+    pub fn expected(&self) -> Duration {
+        let tasks = self.tasks as u32;
+        let delays = match self.command {
+            _ if self.is_virtual => 0,
+            Command::Compare => tasks + 1,
+            Command::Sync => tasks,
+            Command::Async | Command::Forgotten => 1,
+            Command::Rows => 3 * tasks + 2,
+        };
+        self.delay * delays
+    }
+
     /// `Endpoint A`, `Endpoint B` ... `Endpoint Z`, `Endpoint AA` and so on.
     pub fn endpoints(&self) -> Vec<String> {
         (0..self.tasks).map(endpoint).collect()
@@ -119,29 +173,34 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
         tasks: 2,
         is_virtual: false,
         steps: false,
-        svg: None,
-        trace: None,
+        exports: Vec::new(),
         width: None,
         ascii: false,
     };
-    let mut named = None;
-    let mut words = words.into_iter().peekable();
+    let mut named: Option<OsString> = None;
+    // No command begins with a dash, so `--` has nothing to end.
+    let words = words.into_iter().filter(|word| word != "--");
+    let mut words = words.peekable();
     if words.next_if(|word| word == "exercises").is_some() {
         return exercises(words);
     }
     while let Some(word) = words.next() {
-        let word = word.to_string_lossy();
-        if word == "--help" || word == "-h" {
-            return Ok(Request::Help);
-        } else if word == "--version" || word == "-V" {
-            return Ok(Request::Version);
-        } else if word.starts_with('-') {
-            option(&mut args, &word, &mut words)?;
-        } else if named.replace(command(&word)?).is_some() {
-            return Err("only one command can be given".to_string());
+        let text = word.to_string_lossy();
+        match &*text {
+            "--help" | "-h" | "help" => return Ok(Request::Help),
+            "--version" | "-V" => return Ok(Request::Version),
+            option if option.starts_with('-') => read_option(&mut args, &word, &mut words)?,
+            command => {
+                args.command = read_command(command)?;
+                if let Some(other) = named.replace(word.clone()) {
+                    let other = other.to_string_lossy();
+                    return Err(format!(
+                        "`{other}` and `{command}` are two commands: give only one"
+                    ));
+                }
+            }
         }
     }
-    args.command = named.unwrap_or(args.command);
     Ok(Request::Run(args))
 }
 
@@ -161,85 +220,89 @@ fn exercises(mut words: impl Iterator<Item = OsString>) -> Result<Request, Strin
     }
 }
 
-fn command(word: &str) -> Result<Command, String> {
-    match word {
-        "compare" => Ok(Command::Compare),
-        "sync" => Ok(Command::Sync),
-        "async" => Ok(Command::Async),
-        "rows" => Ok(Command::Rows),
-        "forgotten" => Ok(Command::Forgotten),
-        "exercises" => Err("`exercises` must be the first word".to_string()),
-        _ => Err(format!("there is no command `{word}`")),
+fn read_command(word: &str) -> Result<Command, String> {
+    if word == "exercises" {
+        return Err("`exercises` must be the first word".to_string());
     }
+    let found = COMMANDS.iter().find(|(name, _)| *name == word);
+    let names = COMMANDS.iter().map(|(name, _)| *name);
+    let names = names.chain(["exercises", "help"]);
+    found
+        .map(|(_, command)| *command)
+        .ok_or_else(|| format!("there is no command `{word}`{}", did_you_mean(word, names)))
 }
 
 /// Reads one option, with its value if it has one: the next word, or what follows a `=`.
-fn option(
+fn read_option(
     args: &mut Args,
-    word: &str,
-    words: &mut impl Iterator<Item = OsString>,
+    word: &OsStr,
+    words: &mut Peekable<impl Iterator<Item = OsString>>,
 ) -> Result<(), String> {
-    let (option, attached) = match word.split_once('=') {
-        Some((option, value)) => (option, Some(OsString::from(value))),
-        None => (word, None),
+    let (option, attached) = split_at_equals(word);
+    let option = &*option.to_string_lossy();
+    let Some((_, takes)) = OPTIONS.iter().find(|(name, _)| *name == option) else {
+        let names = OPTIONS.iter().map(|(name, _)| *name);
+        let names = names.chain(["--help", "--version"]);
+        let near = did_you_mean(option, names);
+        return Err(format!("there is no option `{option}`{near}"));
     };
-    let is_flag = ["--virtual", "--steps", "--ascii"].contains(&option);
-    if is_flag && attached.is_some() {
-        return Err(format!("`{option}` takes no value"));
+    if let Takes::Nothing(set) = takes {
+        set(args);
+        return match attached {
+            Some(_) => Err(format!("`{option}` takes no value")),
+            None => Ok(()),
+        };
     }
-    let value = || {
-        let value = attached.or_else(|| words.next());
-        value.ok_or_else(|| format!("`{option}` needs a value"))
+    let needs = if matches!(takes, Takes::File(_)) {
+        "a file"
+    } else {
+        "a value"
     };
-    match option {
-        "--delay" => args.delay = delay(&value()?.to_string_lossy())?,
-        "--tasks" => args.tasks = tasks(&value()?.to_string_lossy())?,
-        "--width" => args.width = Some(width(&value()?.to_string_lossy())?),
-        "--svg" => args.svg = Some(value()?.into()),
-        "--trace" => args.trace = Some(value()?.into()),
-        "--virtual" => args.is_virtual = true,
-        "--steps" => args.steps = true,
-        "--ascii" => args.ascii = true,
-        _ => return Err(format!("there is no option `{option}`")),
+    let value = attached.or_else(|| words.next());
+    let value = value.ok_or_else(|| format!("`{option}` needs {needs}"))?;
+    let mut text = value.to_string_lossy().into_owned();
+    if text.starts_with("--") {
+        return Err(format!("`{option}` needs {needs}, and `{text}` is none"));
     }
-    Ok(())
-}
-
-fn delay(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no delay: write it as 3s, 1.5s or 250ms");
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - unit.len()];
-    let scale = match unit {
-        "h" => 3600.0,
-        "m" => 60.0,
-        "s" => 1.0,
-        "ms" => 1e-3,
-        "us" => 1e-6,
-        "ns" => 1e-9,
-        _ => return Err(wrong()),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    match Duration::try_from_secs_f64(number * scale) {
-        Ok(delay) if delay <= LONGEST_DELAY => Ok(delay),
-        _ => Err(format!(
-            "`{text}` is too long a delay: it may be 1h at most"
+    match takes {
+        Takes::Value(set) => {
+            // `--delay 3 s`
+            if option == "--delay"
+                && let Some(unit) = words.next_if(|word| word.to_str().is_some_and(is_unit))
+            {
+                text += &unit.to_string_lossy();
+            }
+            set(args, &text)
+        }
+        Takes::File(_) if text.is_empty() => Err(format!("`{option}` needs {needs}")),
+        Takes::File(_) if text.starts_with('-') => Err(format!(
+            "`{option}` needs a file, and `{text}` is none: write `./{text}` if that is its name"
         )),
+        Takes::File(export) => {
+            args.exports.push((*export, value.into()));
+            Ok(())
+        }
+        Takes::Nothing(_) => unreachable!("has been set"),
     }
 }
 
-fn tasks(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("with 0 tasks there is nothing to fetch: give at least 1".to_string()),
-        Ok(number) if number <= MOST_TASKS => Ok(number),
-        _ => Err(format!(
-            "`{text}` is no number of tasks from 1 to {MOST_TASKS}"
-        )),
-    }
+/// Splits `--svg=FILE`. A path need not be text, and keeps its bytes.
+#[cfg(unix)]
+fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
+    use std::os::unix::ffi::OsStrExt;
+    let mut parts = word.as_bytes().splitn(2, |byte| *byte == b'=');
+    let mut part = || {
+        parts
+            .next()
+            .map(|part| OsStr::from_bytes(part).to_os_string())
+    };
+    (part().unwrap_or_default(), part())
 }
 
-fn width(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(width @ 60..=200) => Ok(width),
-        _ => Err(format!("`{text}` is no width from 60 to 200")),
+#[cfg(not(unix))]
+fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
+    match word.to_string_lossy().split_once('=') {
+        Some((option, value)) => (option.into(), Some(value.into())),
+        None => (word.into(), None),
     }
 }

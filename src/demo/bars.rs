@@ -3,13 +3,14 @@
 //! A task of the loop draws them: it draws, sleeps a little, and draws again. It is a task like any
 //! other, on the same thread, and that is the lesson. On the concurrent path it gets its turns
 //! while the fetches wait. On the blocking path the thread is held, so this task is not polled, and
-//! the bars stand still until it is all over.
+//! the bars stand still. Only where a fetch ends, the loop's observer draws them once, and they
+//! jump. Before the thread is held for the first time, a line says what is to come.
 //!
 //! The task is part of the run, but not of what the run is to show. So [`without`] takes it out of
 //! the events before a picture is made of them.
 //!
-//! Where nobody sees bars, or where the clock is simulated and nothing takes time, there is no such
-//! task.
+//! Where nobody sees bars, or they would be broken ([`console::has_room_for`]), or where the clock
+//! is simulated and nothing takes time, there is no such task.
 
 use super::console;
 use crate::view::live;
@@ -26,32 +27,58 @@ const PAUSE: Duration = Duration::from_millis(40);
 const MOST: usize = 10;
 
 /// Bars on the terminal.
+#[derive(Clone)]
 pub struct Bars(Rc<RefCell<Picture>>);
 
 struct Picture {
     style: Style,
     bars: live::Bars,
-    events: Rc<RefCell<Vec<Event>>>,
+    /// Whether the thread has been held.
+    is_held: bool,
 }
 
 impl Picture {
     fn draw(&mut self, now: Duration) {
-        self.bars.read(&self.events.borrow());
-        console::show(self.bars.lines(now, &self.style));
+        let mut lines = self.bars.lines(now, &self.style);
+        if self.is_held {
+            lines.push(self.note("The thread is held: nothing moves."));
+        }
+        console::show(lines);
+    }
+
+    fn note(&self, text: &str) -> String {
+        self.style.paint("2", &format!("   ({text})"))
     }
 }
 
 impl Bars {
-    /// Draws the bars of a run that is about to begin. Its events will be in `events`.
-    pub fn new(endpoints: &[String], events: &Rc<RefCell<Vec<Event>>>, style: Style) -> Self {
+    /// Draws the bars of a run that is about to begin, if there is room for them.
+    pub fn new(endpoints: &[String], style: Style) -> Option<Self> {
         let labels = endpoints.iter().take(MOST).map(String::as_str);
+        // Below them stands a sentence, and the cursor.
+        if !console::has_room_for(labels.len() + 2, style.width) {
+            return None;
+        }
         let mut picture = Picture {
             style,
             bars: live::Bars::new(labels),
-            events: Rc::clone(events),
+            is_held: false,
         };
         picture.draw(Duration::ZERO);
-        Bars(Rc::new(RefCell::new(picture)))
+        Some(Bars(Rc::new(RefCell::new(picture))))
+    }
+
+    /// Takes notice of an event, and draws where the task of [`Bars::spawn`] cannot.
+    pub fn notice(&self, event: &Event) {
+        let mut picture = self.0.borrow_mut();
+        let was_over = picture.bars.are_over();
+        picture.bars.add(event);
+        let is_held = matches!(event.kind, EventKind::BlockStarted { .. });
+        picture.is_held |= is_held;
+        let is_end = matches!(event.kind, EventKind::FuturePollEnded { ready: true, .. });
+        if (is_held || is_end) && !was_over {
+            picture.draw(event.time);
+        }
     }
 
     /// Spawns the task that draws them again and again. It ends with its loop.
@@ -67,17 +94,15 @@ impl Bars {
     }
 
     /// Draws them as they were when the run ended, and says what was to be seen.
-    pub fn finish(&self) {
+    pub fn finish(&self, end: Duration) {
         let mut picture = self.0.borrow_mut();
-        let end = picture.events.borrow().last().map(|event| event.time);
-        picture.draw(end.unwrap_or_default());
-        let held = |event: &Event| matches!(event.kind, EventKind::BlockStarted { .. });
-        let why = match picture.events.borrow().iter().any(held) {
-            true => "They stood still, then jumped: the thread was held.",
+        let why = match std::mem::take(&mut picture.is_held) {
+            true => "Between two jumps nothing moved: the thread was held.",
             false => "Drawn meanwhile, by one more task on the same thread.",
         };
+        picture.draw(end);
         console::keep();
-        console::print(&picture.style.paint("2", &format!("   ({why})")));
+        console::print_wrapped(&picture.note(why), picture.style.width);
     }
 }
 
@@ -93,7 +118,9 @@ pub fn without(events: Vec<Event>) -> Vec<Event> {
             EventKind::TimerSet { timer, task, .. } if tasks.contains(task) => {
                 timers.insert(*timer);
             }
-            EventKind::TimerFired { timer } | EventKind::TimerCancelled { timer }
+            EventKind::TimerFired { timer }
+            | EventKind::TimerMoved { timer, .. }
+            | EventKind::TimerCancelled { timer }
                 if timers.contains(timer) => {}
             kind if task_of(kind).is_some_and(|task| tasks.contains(&task)) => {}
             EventKind::Parked { .. } => park_again(&mut kept, event),

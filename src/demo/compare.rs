@@ -4,17 +4,16 @@
 //! do these. The times are those of the run, measured on its clock, and never what the delays add
 //! up to.
 //!
-//! One sentence ends it. For both paths it is how many times as fast the one was; for one path
-//! alone, what its thread did all the time.
+//! A sentence or two end it. For both paths they say how many times as fast the one was, and why;
+//! for one path alone, what its thread did all the time. Where nothing is gained, that is said.
 //!
 //! Read next: `rows.rs`.
 
 use super::args::Args;
 use super::{Run, blocking, concurrent, console, record};
 use crate::view::timeline::Style;
-use crate::view::timeline::text::spell;
+use crate::view::timeline::text::Unit;
 use demitasse::EventKind;
-use std::panic::resume_unwind;
 use std::time::Duration;
 
 /// The blocking path: fetches, and says how long it took.
@@ -36,11 +35,20 @@ where
     F: Future<Output = Vec<String>>,
 {
     let (run, data) = record(title, args, style, fetches);
-    let data = data.unwrap_or_else(|panic| resume_unwind(panic));
-    let took = run.took.as_secs_f64();
-    console::print(&format!("\nTotal {kind} time: {took:.2} seconds"));
+    let took = seconds(run.took);
+    console::print(&format!("\nTotal {kind} time: {took} seconds"));
     console::print(&format!("{}\n", sizes(&args.endpoints(), &data)));
     run
+}
+
+/// With two decimals, as the article has it, or as many as a short time needs.
+fn seconds(time: Duration) -> String {
+    let time = time.as_secs_f64();
+    let decimals = match time {
+        0.0 => 2,
+        time => (1.0 - time.log10().floor()).max(2.0) as usize,
+    };
+    format!("{time:.decimals$}")
 }
 
 fn sizes(endpoints: &[String], data: &[String]) -> String {
@@ -56,22 +64,42 @@ fn sizes(endpoints: &[String], data: &[String]) -> String {
     sizes.join(", ")
 }
 
-/// The one sentence at the end.
-pub fn closing(runs: &[Run]) -> String {
+/// What is said where no fetch has to wait.
+pub const NO_DELAY: &str = "Without a delay there is nothing to wait for, and nothing to gain.";
+
+/// What is said at the end.
+pub fn closing(args: &Args, runs: &[Run]) -> String {
     match runs {
-        [blocking, concurrent] => compared(blocking.took, concurrent.took),
+        _ if args.delay.is_zero() => NO_DELAY.to_string(),
+        [blocking, concurrent] => compared(args.tasks, blocking.took, concurrent.took),
         runs => runs.iter().map(shared_out).collect(),
     }
 }
 
-fn compared(blocking: Duration, concurrent: Duration) -> String {
+fn compared(tasks: usize, blocking: Duration, concurrent: Duration) -> String {
     let ratio = blocking.as_secs_f64() / concurrent.as_secs_f64();
-    if !ratio.is_finite() {
-        return "Without a delay there is nothing to wait for, and nothing to gain.".to_string();
-    }
-    let (blocking, concurrent) = (spell(blocking), spell(concurrent));
+    let decimals = if ratio < 100.0 { 2 } else { 0 };
+    let unit = Unit::of([blocking, concurrent]);
+    let (blocking, concurrent) = (unit.spell(blocking), unit.spell(concurrent));
+    let others = match tasks {
+        1 => {
+            return format!(
+                "A single fetch took {blocking} blocking and {concurrent} async: it has no other \
+                 wait to overlap with. Try `--tasks 2`."
+            );
+        }
+        _ if ratio < 1.1 => {
+            return format!(
+                "Async took {concurrent}, blocking {blocking}: waits as short as these are not \
+                 worth sharing."
+            );
+        }
+        2 => "B",
+        _ => "the others",
+    };
     format!(
-        "On one thread, async took {concurrent} instead of {blocking}: {ratio:.2} times as fast."
+        "On one thread, async took {concurrent} instead of {blocking}: {ratio:.decimals$} times as \
+         fast. While A waited, the thread was free, so {others} began."
     )
 }
 
@@ -88,11 +116,10 @@ fn shared_out(run: &Run) -> String {
             _ => {}
         }
     }
-    let took = spell(run.took);
-    if held > parked {
-        let held = spell(held);
-        return format!("Of {took}, the thread was held for {held}: nothing else could run.");
+    let unit = Unit::of([run.took]);
+    let (took, most) = (unit.spell(run.took), unit.spell(held.max(parked)));
+    match held > parked {
+        true => format!("For {most} of {took} the thread was held, and nothing else could run."),
+        false => format!("For {most} of {took} the thread was parked, free for other work."),
     }
-    let parked = spell(parked);
-    format!("Of {took}, the thread was parked for {parked}: free for whatever else there is.")
 }

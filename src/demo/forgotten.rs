@@ -3,7 +3,7 @@
 //! It looks right. It says "not yet" when it is too early, and would say "done" when asked later.
 //! But nobody asks later: a future is polled again when its waker is called, and this one gave its
 //! waker to nobody. On most executors the program hangs without a word. Ours proves that it can
-//! never go on, and says which task it is.
+//! never go on, and says which task it is, and which line gave that task to the loop.
 //!
 //! The first fetch makes the mistake. The others are as they should be, and their data comes in
 //! time; but whoever awaits them all waits for ever.
@@ -12,15 +12,14 @@
 
 use super::args::Args;
 use super::console::{self, say};
-use super::{Run, concurrent, record};
-use crate::view::timeline::Style;
+use super::{Run, concurrent, watched_loop};
 use demitasse::{gather, instrument, now};
-use std::panic::{self, resume_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// The one sentence at the end.
+/// What is said at the end.
 pub const CLOSING: &str = "The first fetch answered `Pending` and gave its waker to nobody, so \
                            nobody can ask for its next poll. Most executors would hang here.";
 
@@ -66,12 +65,15 @@ async fn fetch_all(endpoints: Vec<String>, delay: Duration) -> Vec<String> {
 }
 
 /// Runs into the mistake, and prints what the loop says.
-pub fn run(args: &Args, style: &Style) -> Run {
+pub fn run(args: &Args) -> Run {
+    console::expect_lines(args.tasks);
+    let (event_loop, events) = watched_loop(args.is_virtual, None);
+    let fetches = fetch_all(args.endpoints(), args.delay);
     // The report is a panic, and would be printed as one. It is what we are here for.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let fetches = fetch_all(args.endpoints(), args.delay);
-    let (run, outcome) = record("forgotten", args, style, fetches);
+    // The report names this line: here the future that is lost was given to the loop.
+    let outcome = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(fetches)));
     panic::set_hook(hook);
     let Err(panic) = outcome else {
         unreachable!("without a waker, the first fetch is never done");
@@ -80,5 +82,5 @@ pub fn run(args: &Args, style: &Style) -> Run {
         Some(report) if report.starts_with("stuck:") => console::print(&format!("\n{report}\n")),
         _ => resume_unwind(panic),
     }
-    run
+    Run::new("forgotten", events.take())
 }

@@ -9,7 +9,8 @@
 //! | `forgotten.rs` | a future that keeps no waker |
 //! | `exercises.rs` | which exercises are solved |
 //! | `bars.rs` | what grows on a terminal meanwhile |
-//! | `args.rs` | what the user asked for |
+//! | `args.rs`, `values.rs` | what the user asked for |
+//! | `export.rs` | the files that are written |
 //! | `console.rs` | standard output |
 //!
 //! All of it runs on an event loop that tells what it does, also the blocking path, which never
@@ -25,34 +26,42 @@ pub mod compare;
 mod concurrent;
 pub mod console;
 pub mod exercises;
+pub mod export;
 pub mod forgotten;
 pub mod rows;
+mod values;
 
 use crate::view::timeline::{self, Style};
-use args::{Args, Command};
+use args::Args;
 use bars::Bars;
 use console::say;
-use demitasse::{Event, EventLoop, instrument, now};
+use demitasse::{Event, EventLoop, instrument};
 use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::Duration;
 
 /// A run that is over.
 pub struct Run {
     /// What the pictures call it.
     pub title: &'static str,
-    /// From the first fetch to the last answer.
+    /// From the loop's beginning to its end: what the pictures show.
     pub took: Duration,
     /// All that the loop told.
     pub events: Vec<Event>,
 }
 
 impl Run {
+    fn new(title: &'static str, events: Vec<Event>) -> Self {
+        Run {
+            title,
+            took: events.last().map_or(Duration::ZERO, |event| event.time),
+            events,
+        }
+    }
+
     /// As the views take it.
     pub fn as_drawn(&self) -> timeline::Run<'_> {
         timeline::Run {
@@ -62,49 +71,38 @@ impl Run {
     }
 }
 
-/// Runs the fetches on an event loop, and keeps all that it tells, also where it panics.
-fn record<F>(
-    title: &'static str,
-    args: &Args,
-    style: &Style,
-    fetches: F,
-) -> (Run, thread::Result<Vec<String>>)
+/// Runs the fetches on an event loop, and keeps all that it tells. Gives the data, too.
+fn record<F>(title: &'static str, args: &Args, style: &Style, fetches: F) -> (Run, Vec<String>)
 where
     F: Future<Output = Vec<String>>,
 {
-    let (event_loop, events) = watched_loop(args.is_virtual);
     console::expect_lines(args.tasks);
-    // Bars sleep between two drawings, and a loop with a timer is never stuck.
-    let has_bars = style.colour && !args.is_virtual && args.command != Command::Forgotten;
-    let bars = has_bars.then(|| Bars::new(&args.endpoints(), &events, *style));
-    let mut took = Duration::ZERO;
-    let timed = async {
+    let bars = match args.is_virtual {
+        true => None,
+        false => Bars::new(&args.endpoints(), *style),
+    };
+    let (event_loop, events) = watched_loop(args.is_virtual, bars.clone());
+    let data = event_loop.block_on(async {
         bars.iter().for_each(Bars::spawn);
-        let start = now();
-        let data = fetches.await;
-        took = now() - start;
-        data
-    };
-    let data = catch_unwind(AssertUnwindSafe(|| event_loop.block_on(timed)));
-    bars.iter().for_each(Bars::finish);
-    let events = bars::without(events.take());
-    let run = Run {
-        title,
-        took,
-        events,
-    };
+        fetches.await
+    });
+    let run = Run::new(title, bars::without(events.take()));
+    bars.iter().for_each(|bars| bars.finish(run.took));
     (run, data)
 }
 
 /// An event loop, and where the events will be.
-fn watched_loop(is_virtual: bool) -> (EventLoop, Rc<RefCell<Vec<Event>>>) {
+fn watched_loop(is_virtual: bool, bars: Option<Bars>) -> (EventLoop, Rc<RefCell<Vec<Event>>>) {
     let event_loop = match is_virtual {
         true => EventLoop::simulated(),
         false => EventLoop::new(),
     };
     let events = Rc::new(RefCell::new(Vec::new()));
     let recorder = Rc::clone(&events);
-    let event_loop = event_loop.on_event(move |event| recorder.borrow_mut().push(event.clone()));
+    let event_loop = event_loop.on_event(move |event| {
+        bars.iter().for_each(|bars| bars.notice(event));
+        recorder.borrow_mut().push(event.clone());
+    });
     (event_loop, events)
 }
 

@@ -97,6 +97,22 @@ impl Lane {
         self.change(time, State::Waits, State::Ready);
     }
 
+    /// The spans as a picture draws them that shows nothing shorter than this. The little work
+    /// before and after a hold is part of the hold.
+    pub fn spans_as_drawn(&self, shortest: Duration) -> impl Iterator<Item = Span> {
+        self.spans.iter().enumerate().map(move |(number, span)| {
+            let neighbours = [number.wrapping_sub(1), number + 1];
+            let mut neighbours = neighbours.iter().filter_map(|&at| self.spans.get(at));
+            let is_part = span.state == State::Works
+                && span.to - span.from < shortest
+                && neighbours.any(|beside| beside.state == State::Holds);
+            Span {
+                state: if is_part { State::Holds } else { span.state },
+                ..*span
+            }
+        })
+    }
+
     /// Whether it has begun, and is not done.
     pub fn is_alive(&self) -> bool {
         self.now.is_some()

@@ -2,17 +2,19 @@
 //!
 //! The other views look back. This one is asked in the middle of a run, and still it is made from
 //! nothing but events: a fetch begins when its future is polled for the first time, its timer says
-//! when it will be over, and its last poll says when it was. What has happened since it was last
-//! asked, it catches up on.
+//! when it will be over, and its last poll says when it was.
 //!
 //! It gives lines, and knows nothing of cursors or terminals.
 //!
-//! What always holds: a bar is full when its future is done, and not before.
+//! All bars are on one axis, and the time beside a bar is the loop's. So fetches that wait one after
+//! the other look like stairs, and those that wait together do not.
+//!
+//! What always holds: a bar reaches its end when its future is done, and not before.
 //!
 //! Read next: `demo/bars.rs`, the task that draws it.
 
 use super::timeline::Style;
-use super::timeline::text::{fit, spell};
+use super::timeline::text::{Unit, fit};
 use demitasse::{Event, EventKind};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,8 +26,6 @@ pub struct Bars {
     futures: HashMap<u64, usize>,
     /// The futures that are being polled, the innermost last.
     polled: Vec<u64>,
-    /// How many events have been read.
-    read: usize,
 }
 
 /// One future's time. All on the loop's clock.
@@ -49,19 +49,11 @@ impl Bars {
             bars: labels.into_iter().map(bar).collect(),
             futures: HashMap::new(),
             polled: Vec::new(),
-            read: 0,
         }
     }
 
-    /// Catches up on a run: `events` are all that there were, from its beginning.
-    pub fn read(&mut self, events: &[Event]) {
-        for event in &events[self.read..] {
-            self.add(event);
-        }
-        self.read = events.len();
-    }
-
-    fn add(&mut self, event: &Event) {
+    /// Takes notice of what happened next.
+    pub fn add(&mut self, event: &Event) {
         match &event.kind {
             EventKind::FuturePollStarted { future, label, .. } => {
                 self.polled.push(*future);
@@ -96,54 +88,75 @@ impl Bars {
         }
     }
 
+    /// Whether all are done.
+    pub fn are_over(&self) -> bool {
+        self.bars.iter().all(|bar| bar.done.is_some())
+    }
+
     /// The bars as they are now, a line each.
     pub fn lines(&self, now: Duration, style: &Style) -> Vec<String> {
         let label = self.bars.iter().map(|bar| bar.label.chars().count());
         let label = label.max().unwrap_or(0).min(20);
         let width = style.width.saturating_sub(label + 15).min(60);
+        let end = self.bars.iter().filter_map(Bar::end).max();
+        let lengths = self
+            .bars
+            .iter()
+            .filter_map(|bar| Some(bar.end()? - bar.began?));
+        let unit = Unit::of(lengths);
         let line = |bar: &Bar| {
-            let (share, time) = (bar.share(now), bar.time(now));
             let name = fit(&bar.label, label);
-            let bar = paint(share, width, style);
-            format!("   {name:<label$} {bar} {}", spell(time))
+            let (Some(began), Some(end)) = (bar.began, end) else {
+                return format!("   {name}");
+            };
+            let cells = |time: Duration| {
+                let share = time.as_secs_f64() / end.as_secs_f64().max(f64::MIN_POSITIVE);
+                share * width as f64
+            };
+            let to = cells(bar.reached(now));
+            let [from, until] = [began, bar.end().unwrap_or(began)].map(cells);
+            let stairs = paint([from, to, until], width, bar.done.is_some(), style);
+            let time = unit.spell(bar.done.unwrap_or(now));
+            format!("   {name:<label$} {stairs} {time}")
         };
         self.bars.iter().map(line).collect()
     }
 }
 
 impl Bar {
-    /// How long it has been at it.
-    fn time(&self, now: Duration) -> Duration {
-        let began = self.began.unwrap_or(now);
-        self.done.unwrap_or(now).saturating_sub(began)
+    /// When it was done, or will be.
+    fn end(&self) -> Option<Duration> {
+        self.done.or(self.due)
     }
 
-    /// How much of its time has passed, from 0 to 1.
-    fn share(&self, now: Duration) -> f64 {
-        let (Some(began), Some(due)) = (self.began, self.due) else {
-            return if self.done.is_some() { 1.0 } else { 0.0 };
+    /// How far it has come. It is not done before it says so.
+    fn reached(&self, now: Duration) -> Duration {
+        let (Some(began), None) = (self.began, self.done) else {
+            return self.done.unwrap_or_default();
         };
-        let whole = due.saturating_sub(began).as_secs_f64();
-        match self.done {
-            Some(_) => 1.0,
-            None if whole == 0.0 => 0.0,
-            // It is not done before it says so.
-            None => (self.time(now).as_secs_f64() / whole).min(0.99),
-        }
+        let whole = self.due.unwrap_or(began).saturating_sub(began);
+        began + now.saturating_sub(began).min(whole.mul_f64(0.99))
     }
 }
 
-/// A bar of so many columns, full to this share.
-fn paint(share: f64, width: usize, style: &Style) -> String {
+/// A bar that goes from one column to another, and will go on until a third.
+fn paint(columns: [f64; 3], width: usize, is_done: bool, style: &Style) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (share * width as f64 * 8.0) as usize;
-    let (full, rest) = (eighths / 8, eighths % 8);
+    let [from, to, until] = columns;
+    let (from, until) = (from.round() as usize, (until.round() as usize).min(width));
+    let eighths = match is_done {
+        true => 8 * (until - from),
+        false => ((to - from as f64).max(0.0) * 8.0) as usize,
+    };
+    let (full, rest) = ((eighths / 8).min(until - from), eighths % 8);
     let (sign, rest, empty) = match style.ascii {
         true => ("#", "", "."),
         false => ("█", EIGHTHS[rest], "·"),
     };
-    let used = full + usize::from(!rest.is_empty());
-    let colour = if full == width { "32" } else { "36" };
-    let grown = style.paint(colour, &(sign.repeat(full) + rest));
-    grown + &style.paint("2", &empty.repeat(width - used))
+    let rest = if from + full < until { rest } else { "" };
+    let left = until - from - full - usize::from(!rest.is_empty());
+    let grown = sign.repeat(full) + rest;
+    let colour = if is_done { "32" } else { "36" };
+    let (before, after) = (" ".repeat(from), " ".repeat(width - until));
+    before + &style.paint(colour, &grown) + &style.paint("2", &empty.repeat(left)) + &after
 }

@@ -27,7 +27,8 @@ text{font:13px system-ui,sans-serif;fill:var(--ink)}.faint{fill:var(--faint);fon
 .works{fill:var(--works)}.holds{fill:var(--holds)}.waits{fill:var(--waits)}\
 .ready{fill:none;stroke:var(--ready);stroke-width:1.5;stroke-dasharray:3 2}\
 .parked{fill:none;stroke:var(--parked);stroke-width:2;stroke-dasharray:1 5;stroke-linecap:round}\
-.lost{fill:none;stroke:var(--holds);stroke-width:2.5}";
+.lost{fill:none;stroke:var(--holds);stroke-width:2.5}\
+@media(max-width:600px){text{font-size:20px}.faint{font-size:18px}.count{display:none}}";
 
 /// All states, in the order in which the picture explains them.
 pub const STATES: [State; 6] = [
@@ -45,7 +46,7 @@ pub fn words(state: State) -> (&'static str, &'static str) {
         State::Works => ("works", "works"),
         State::Waits => ("waits", "waits, thread free"),
         State::Holds => ("holds", "holds the thread"),
-        State::Ready => ("ready", "ready, waits for the thread"),
+        State::Ready => ("ready", "ready to be polled"),
         State::Parked => ("parked", "thread parked"),
         State::Lost => ("lost", "kept no waker"),
     }

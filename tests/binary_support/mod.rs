@@ -12,7 +12,9 @@ use std::process::{Command, Output, Stdio};
 pub fn demitasse(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demitasse"));
     command.args(args).stdin(Stdio::null());
-    command.env_remove("COLUMNS").env_remove("NO_COLOR");
+    for name in ["COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -16,7 +16,7 @@ use super::json::{list, object, text};
 use super::lanes::{Bar, Lane, STATES, State};
 use super::show::{as_object, changed, seconds};
 use super::source::{self, Excerpt};
-use super::text::{spell, ticks};
+use super::text::Unit;
 use super::words::{Ask, plain};
 use super::{MOST_STEPS, Replay, Step, steps};
 use demitasse::Event;
@@ -82,10 +82,10 @@ pub fn page(about: &Page<'_>, runs: &[Run<'_>]) -> String {
         ("end", seconds(end)),
         ("digits", digits(end).to_string()),
         ("ticks", axis(end, 8)),
-        ("moments", moments(runs, &replays)),
+        ("moments", moments(runs, &replays, end)),
         (
             "runs",
-            list(all.map(|((run, replay), source)| run_json(run, replay, source, runs.len()))),
+            list(all.map(|((run, replay), source)| run_json(run, replay, source, end, runs.len()))),
         ),
     ]);
     let mut page = String::new();
@@ -108,8 +108,14 @@ fn digits(end: Duration) -> u32 {
         .unwrap_or(9)
 }
 
+/// A moment, as the page's clock shows it.
+fn took(time: Duration, end: Duration) -> String {
+    let digits = digits(end) as usize;
+    format!("{:.digits$} s", time.as_secs_f64())
+}
+
 fn axis(end: Duration, most: usize) -> String {
-    let ticks = ticks(end, most);
+    let ticks = Unit::of([end]).ticks(end, most);
     list(
         ticks
             .into_iter()
@@ -117,7 +123,13 @@ fn axis(end: Duration, most: usize) -> String {
     )
 }
 
-fn run_json(run: &Run<'_>, replay: &Replay, source: &[Excerpt], runs: usize) -> String {
+fn run_json(
+    run: &Run<'_>,
+    replay: &Replay,
+    source: &[Excerpt],
+    end: Duration,
+    runs: usize,
+) -> String {
     let brief = BRIEF[usize::from(runs > 2)];
     let is_brief = |lane: &&Lane| lane.depth < 2 && lane.name != "root";
     let chosen = replay
@@ -129,7 +141,7 @@ fn run_json(run: &Run<'_>, replay: &Replay, source: &[Excerpt], runs: usize) -> 
         ("title", text(&plain(run.title))),
         ("why", text(&plain(run.why))),
         ("end", seconds(replay.end)),
-        ("took", text(&spell(replay.end))),
+        ("took", text(&took(replay.end, end))),
         ("stuck", replay.is_stuck().to_string()),
         ("ticks", axis(replay.end, 6)),
         ("lanes", list(replay.lanes.iter().map(lane))),
@@ -183,7 +195,7 @@ fn question(ask: &Ask) -> String {
 }
 
 /// The comparison: at each moment when something changes, a sentence on all runs, and a word on each.
-fn moments(runs: &[Run<'_>], replays: &[Replay]) -> String {
+fn moments(runs: &[Run<'_>], replays: &[Replay], end: Duration) -> String {
     let all = replays
         .iter()
         .flat_map(|replay| replay.steps.iter().map(|step| step.time));
@@ -197,7 +209,7 @@ fn moments(runs: &[Run<'_>], replays: &[Replay]) -> String {
             let steps = replay.steps[..until].iter().rev();
             let is_over = until == replay.steps.len() && !replay.is_stuck();
             match is_over {
-                true => (State::Done, format!("done at {}", spell(replay.end))),
+                true => (State::Done, format!("done at {}", took(replay.end, end))),
                 false => { steps }
                     .find_map(|step| step.status.clone())
                     .unwrap_or((State::Loop, String::new())),

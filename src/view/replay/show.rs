@@ -8,7 +8,7 @@
 use super::json::{list, object, text};
 use super::lanes::{STATES, State, grouped};
 use super::scene::{Scene, Timer};
-use super::text::spell;
+use super::text::Unit;
 use super::words::{at, thread, without_common_start};
 use demitasse::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,7 @@ fn rings(scene: &Scene) -> String {
         let timers = scene.timers.values().filter(|timer| timer.place.0 == level);
         let slots: BTreeSet<usize> = timers.map(|timer| timer.place.1).collect();
         let slot = Duration::from_nanos(1 << (6 * level));
-        let words = format!("level {level}: slots of {}", spell(slot));
+        let words = format!("level {level}: slots of {}", Unit::of([slot]).spell(slot));
         list([text(&words), digit(level).to_string(), list(slots)])
     });
     list(rings)

@@ -6,8 +6,7 @@
 //! Where wakes overlap, some share a poll: then there are at most as many polls as wakes, and one
 //! more for the first.
 
-mod support;
-
+use crate::support::{Bell, Probe, SECOND, in_time, poll_once};
 use demitasse::{block_on, gather, simulate, sleep, spawn, yield_now};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -15,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::Se
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
-use support::{Bell, Probe, SECOND, in_time, poll_once};
 
 const THREADS: usize = 4;
 

@@ -11,15 +11,13 @@
 //! model notices. It knows nothing of weak memory: what a thread did is seen at once by all. And a
 //! test at the end hammers the real thing.
 
-mod support;
-
+use crate::support::{Probe, SECOND};
 use demitasse::{block_on, gather, spawn, yield_now};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Probe, SECOND};
 
 /// What is left out of the code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,11 +2,10 @@
 //!
 //! Each program is a tree of tasks that sleep, yield, spawn, gather, wake each other, cancel, hold
 //! the thread and panic. A ledger follows the events, and finds a broken promise at the very event.
-//! The tests in `promises.rs` take the promises one by one; this one looks for the combination of
+//! The tests in `tests/promises.rs` take the promises one by one; this one looks for the combination of
 //! which nobody thought.
 
-mod support;
-
+use crate::support::{Random, Recorder, elsewhere, poll_once};
 use demitasse::{
     Event, EventKind, EventLoop, Outcome, TaskId, block_for, gather, sleep, spawn, yield_now,
 };
@@ -18,7 +17,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
-use support::{Random, Recorder, elsewhere, poll_once};
 
 /// What the tasks of one program share.
 struct World {

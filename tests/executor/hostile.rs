@@ -7,8 +7,9 @@
 // Handles and sleeps leave their loops here, on purpose.
 #![allow(clippy::async_yields_async)]
 
-mod support;
-
+use crate::support::{
+    Bell, Log, MILLISECOND, OnDrop, Probe, Recorder, SECOND, elsewhere, panic_of, poll_once,
+};
 use demitasse::{
     EventKind, EventLoop, Gather, JoinHandle, block_for, block_on, gather, instrument, now,
     simulate, sleep, sleep_until, spawn, yield_now,
@@ -25,9 +26,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{
-    Bell, Log, MILLISECOND, OnDrop, Probe, Recorder, SECOND, elsewhere, panic_of, poll_once,
-};
 
 type Boxed<T = ()> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -49,7 +47,7 @@ fn in_a_process(name: &str, work: impl FnOnce()) -> Option<String> {
 /// Whether the process ended well, and what it wrote on standard error.
 fn run_as(name: &str) -> (bool, String) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &format!("hostile::{name}"), "--nocapture"])
         .env(ROLE, name)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -1351,7 +1349,7 @@ fn a_standard_error_that_is_closed_does_no_harm() {
         return block_on(root.future());
     }
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &format!("hostile::{name}"), "--nocapture"])
         .env(ROLE, name)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

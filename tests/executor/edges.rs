@@ -4,8 +4,10 @@
 // Handles and sleeps leave their loops here, on purpose.
 #![allow(clippy::async_yields_async)]
 
-mod support;
-
+use crate::support::{
+    Bell, Log, MILLISECOND, NANOSECOND, OnDrop, Panicked, Probe, Recorder, SECOND, elsewhere,
+    in_time, panic_of, poll_once,
+};
 use demitasse::{
     Event, EventKind, EventLoop, JoinHandle, Sleep, TaskId, WokenBy, block_for, block_on, gather,
     instrument, now, simulate, sleep, sleep_until, spawn, yield_now,
@@ -20,10 +22,6 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{
-    Bell, Log, MILLISECOND, NANOSECOND, OnDrop, Panicked, Probe, Recorder, SECOND, elsewhere,
-    in_time, panic_of, poll_once,
-};
 
 const END_OF_TIME: Duration = Duration::from_nanos(u64::MAX);
 
@@ -1021,7 +1019,7 @@ fn everything_can_be_shown_for_debugging() {
     });
 }
 
-// Stuck: the report. (That it comes at rest on the simulated clock is I13, in `promises.rs`.)
+// Stuck: the report. (That it comes at rest on the simulated clock is I13, in `tests/promises.rs`.)
 
 /// The lines of the report with which a loop ends, after the first, which says what is wrong.
 fn report_of(run: impl FnOnce() + Send + 'static) -> Vec<String> {
@@ -1147,7 +1145,7 @@ fn on_the_real_clock_a_rest_of_one_second_is_suspicious() {
     let itself = std::env::current_exe().unwrap();
     let name = "on_the_real_clock_a_rest_of_one_second_is_suspicious";
     let output = Command::new(itself)
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &format!("edges::{name}"), "--nocapture"])
         .env(ROLE, "yes")
         .output()
         .unwrap();

@@ -7,8 +7,7 @@
 //!
 //! `random_programs.rs` holds our executor against its own events. This holds it against another.
 
-mod support;
-
+use crate::support::{Random, caught, elsewhere};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -19,7 +18,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
-use support::{Random, caught, elsewhere};
 
 type Boxed<T = ()> = Pin<Box<dyn Future<Output = T>>>;
 

@@ -4,11 +4,9 @@
 //! Then the places where a wheel goes wrong first, one by one: the borders between digits, where a
 //! timer moves from one level to another.
 
-mod support;
-
+use crate::support::Random;
 use demitasse::{TimerKey, TimerWheel};
 use std::collections::BTreeMap;
-use support::Random;
 
 /// A deadline, and how many timers were inserted before: the order in which timers fire. In these
 /// tests it is the value of the timer as well.
