@@ -455,7 +455,7 @@ fn a_longer_file_is_replaced_and_all_that_were_asked_for_are_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full() {
-    for option in ["--svg", "--trace"] {
+    for option in ["--html", "--svg", "--trace"] {
         let output = run(&["--virtual", option, "/dev/full"]);
         assert_eq!(output.status.code(), Some(1));
         let errors = String::from_utf8_lossy(&output.stderr);

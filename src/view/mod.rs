@@ -18,7 +18,6 @@
 
 pub mod live;
 mod objects;
-#[allow(dead_code, reason = "no command writes the page yet")]
 pub mod replay;
 mod shapes;
 pub mod svg;
