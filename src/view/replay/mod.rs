@@ -210,13 +210,11 @@ impl Later {
         {
             self.seen += 1;
         }
-        // Somebody else's future is in no hurry.
-        let waits = scene.next_due().map(|timer| timer.task);
+        // Only of a task that waits in one of its futures, and so not yet in the next.
+        let due = scene.next_due().filter(|timer| timer.future.is_some());
+        let waits = due.map(|timer| timer.task);
         let mut begins = self.begins[self.seen..].iter();
         let not_begun = begins.find(|(_, task, _)| Some(*task) == waits);
-        let has_begun = |task| scene.futures.values().any(|future| future.task == task);
-        let not_begun =
-            not_begun.filter(|(_, task, _)| scene.futures.len() < 100 && has_begun(*task));
         Ahead {
             not_begun: not_begun.map(|(_, _, label)| label.clone()),
             goes_on: self.last.is_some_and(|last| event < last),
