@@ -413,7 +413,7 @@ fn a_page_is_what_the_model_says_and_no_label_is_html() {
         return;
     };
     assert!(
-        read.contains("</script><b>x</b><!-- 'code' & \"quoted\""),
+        read.contains("</script><b>x</b><!-- `code` & \"quoted\""),
         "{read}"
     );
     run_tool("node", &["--check", paths[2]]);

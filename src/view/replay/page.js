@@ -215,7 +215,7 @@ function drawCompare() {
   $('sentence').replaceChildren(el('p', say));
   runs.forEach((run, i) => {
     const isOver = at.t >= run.end;
-    run.what.textContent = run.why || each[i][1];
+    run.what.replaceChildren(...rich(run.why || each[i][1]));
     run.clock.className = isOver && !run.stuck ? 'clock works' : 'clock';
     run.clock.textContent = isOver ? (run.stuck ? '✗ ' : '✓ ') + run.took : spell(at.t);
     run.show(at.t, null, (number, bars) => {

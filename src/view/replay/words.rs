@@ -317,7 +317,6 @@ const LONGEST_LABEL: usize = 32;
 /// Text as it can be shown in one line.
 pub fn plain(text: &str) -> String {
     let shown = |c: char| match c {
-        '`' => '\'',
         // These turn the direction of the text that follows.
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
         c => c,
@@ -327,7 +326,7 @@ pub fn plain(text: &str) -> String {
 
 /// A label as it can be shown.
 pub fn short(label: &str) -> String {
-    let label = plain(label);
+    let label = plain(label).replace('`', "'");
     match label.char_indices().nth(LONGEST_LABEL) {
         Some((end, _)) => format!("{}…", &label[..end]),
         None => label,
