@@ -145,7 +145,7 @@ fn park_again(kept: &mut Vec<Event>, event: Event) {
     let is_idle = |event: &&Event| {
         matches!(
             event.kind,
-            EventKind::Unparked | EventKind::TurnStarted { .. }
+            EventKind::Unparked | EventKind::TurnStarted { .. } | EventKind::TimerMoved { .. }
         )
     };
     let idle = kept.iter().rev().take_while(is_idle).count();
