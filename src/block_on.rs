@@ -219,7 +219,7 @@ impl Core {
         // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
         // any more.
         let mut timers = self.timers.take();
-        timers.expire(u64::MAX, |_, waker| drop_quietly(waker));
+        timers.expire(u64::MAX, None, |_, waker| drop_quietly(waker));
         // The end of a waker may run code that we do not know, and that may have spawned.
         let dropped = first(dropped, self.drop_tasks());
         self.ready.close();

@@ -97,7 +97,9 @@ pub enum EventKind {
         timer: u64,
         /// The task that was being polled.
         task: TaskId,
-        /// The innermost label around the sleep, if there is one.
+        /// The innermost instrumented future that was being polled, if there is one.
+        future: Option<u64>,
+        /// Its label.
         label: Option<Arc<str>>,
         /// When it is due, on the loop's clock.
         deadline: Duration,
@@ -107,6 +109,15 @@ pub enum EventKind {
         slot: usize,
         /// Where the sleep was made.
         made_at: &'static Location<'static>,
+    },
+    /// The hand came near: a timer moved to a finer level of the wheel.
+    TimerMoved {
+        /// The timer.
+        timer: u64,
+        /// The level on which it waits now.
+        level: usize,
+        /// The slot of that level, 0 to 63.
+        slot: usize,
     },
     /// A timer was due, and its waker is called.
     TimerFired {
@@ -131,6 +142,8 @@ pub enum EventKind {
         task: TaskId,
         /// For how long.
         duration: Duration,
+        /// Where it was called.
+        at: &'static Location<'static>,
     },
     /// `block_for` has returned.
     BlockEnded {
@@ -145,6 +158,8 @@ pub enum EventKind {
         future: u64,
         /// Its label.
         label: Arc<str>,
+        /// Where it was made: where `instrument` was called.
+        made_at: &'static Location<'static>,
     },
     /// The poll of an instrumented future returned.
     FuturePollEnded {

@@ -78,9 +78,9 @@ pub(crate) struct Core {
     /// The time when this turn last looked at the clock, if it did.
     seen: Cell<Option<u64>>,
     pub(crate) teller: Teller,
-    /// The innermost label around what is being polled, and how many futures were given a number.
-    /// For events.
-    pub(crate) label: RefCell<Option<Arc<str>>>,
+    /// The innermost instrumented future that is being polled, its number and its label, and how
+    /// many were given a number. For events.
+    pub(crate) label: RefCell<Option<(u64, Arc<str>)>>,
     pub(crate) labelled: Cell<u64>,
 }
 
@@ -220,9 +220,17 @@ impl Core {
             _ => self.clock.elapsed_nanos(),
         };
         if next <= now {
+            let mut moved = self.teller.is_heard().then(Vec::new);
             self.timers
                 .borrow_mut()
-                .expire(now, |key, waker| due.push((key, waker)));
+                .expire(now, moved.as_mut(), |key, waker| due.push((key, waker)));
+            for (key, (level, slot)) in moved.into_iter().flatten() {
+                self.tell(|| EventKind::TimerMoved {
+                    timer: key.0.serial,
+                    level,
+                    slot,
+                });
+            }
             self.is_firing.set(true);
             for (key, waker) in due.drain(..) {
                 self.tell(|| EventKind::TimerFired {

@@ -39,6 +39,8 @@ macro_rules! labels {
             "[glossary]: crate::guide::glossary\n",
             "[promises]: crate::guide::promises\n",
             "[pin]: crate::guide::pin\n",
+            "[replay]: crate::guide::replay\n",
+            "[replay.html]: crate::guide::replay\n",
             "[from-asyncio]: crate::guide::from_asyncio\n",
             "[performance]: crate::guide::performance\n",
             "[exercises]: crate::guide\n",
@@ -75,6 +77,7 @@ pages! {
     performance: "performance.md"
     pin: "pin.md"
     promises: "promises.md"
+    replay: "replay.md"
 }
 
 #[cfg(doctest)]

@@ -10,6 +10,7 @@ use crate::event::{EventKind, TaskId};
 use crate::event_loop::{Core, current};
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,6 +25,7 @@ use std::task::{Context, Poll};
 /// let wait = |name| instrument(name, sleep(Duration::from_secs(1)));
 /// simulate(gather([wait("Endpoint A"), wait("Endpoint B")]));
 /// ```
+#[track_caller]
 pub fn instrument<F: IntoFuture>(
     label: impl Into<Arc<str>>,
     future: F,
@@ -33,6 +35,7 @@ pub fn instrument<F: IntoFuture>(
         future: Box::pin(future.into_future()),
         number: None,
         is_done: false,
+        made_at: Location::caller(),
     }
 }
 
@@ -44,6 +47,7 @@ pub struct Instrumented<F> {
     /// Its number in the events, from its first poll on.
     number: Option<u64>,
     is_done: bool,
+    made_at: &'static Location<'static>,
 }
 
 impl<F: Future> Future for Instrumented<F> {
@@ -60,8 +64,9 @@ impl<F: Future> Future for Instrumented<F> {
             task,
             future: number,
             label: Arc::clone(&this.label),
+            made_at: this.made_at,
         });
-        let label = Label::enter(&core, task, &this.label);
+        let label = Label::enter(&core, task, number, &this.label);
         let polled = this.future.as_mut().poll(cx);
         drop(label);
         this.is_done = polled.is_ready();
@@ -93,12 +98,12 @@ impl<F> fmt::Debug for Instrumented<F> {
 /// While this is alive, a label is the innermost one around what is being polled.
 struct Label<'a> {
     core: &'a Core,
-    outer: Option<Arc<str>>,
+    outer: Option<(u64, Arc<str>)>,
 }
 
 impl<'a> Label<'a> {
-    fn enter(core: &'a Core, task: TaskId, label: &Arc<str>) -> Self {
-        let outer = core.label.replace(Some(Arc::clone(label)));
+    fn enter(core: &'a Core, task: TaskId, future: u64, label: &Arc<str>) -> Self {
+        let outer = core.label.replace(Some((future, Arc::clone(label))));
         if outer.is_none() {
             core.tasks
                 .labels

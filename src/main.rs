@@ -11,15 +11,18 @@
 mod demo;
 mod view;
 
-use demo::args::{self, Args, Command, Request};
+use demo::args::{self, Args, Command, Export, Request};
 use demo::{Run, compare, console, exercises, export, forgotten, rows};
 use std::process::ExitCode;
 use std::time::Duration;
 use view::timeline::text::Unit;
-use view::{steps, timeline};
+use view::{replay, timeline};
 
 /// A run that takes longer says so before.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How to see more. It ends the output of somebody who may not know of the page.
+const BROWSER: &str = "Step through it in a browser, forward and back: add `--html FILE`.";
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
@@ -72,14 +75,21 @@ fn run(args: &Args) -> ExitCode {
         _ => compare::closing(args, &runs),
     };
     console::print_wrapped(&closing, style.width);
+    let has_page = args
+        .exports
+        .iter()
+        .any(|(export, _)| *export == Export::Html);
+    if args.command == Command::Compare && !has_page {
+        console::print_wrapped(BROWSER, style.width);
+    }
     if args.steps {
         for run in &runs {
-            let steps = steps::tell(run.title, &run.events, &style);
+            let steps = replay::tell(run.title, &run.events, &style);
             console::print(&format!("\n{}", steps.trim_end()));
         }
     }
     // Each is tried, whatever became of the others.
-    let failed = targets.iter().filter(|target| !target.write(&drawn));
+    let failed = targets.iter().filter(|target| !target.write(&runs));
     match failed.count() {
         0 => console::exit_code(),
         _ => ExitCode::FAILURE,

@@ -120,9 +120,10 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 ///     assert_eq!(now() - start, Duration::from_secs(6));
 /// });
 /// ```
+#[track_caller]
 pub fn block_for(duration: Duration) {
     match current() {
-        Some(core) => core.block_for(duration),
+        Some(core) => core.block_for(duration, Location::caller()),
         None => thread::sleep(duration),
     }
 }
@@ -240,10 +241,12 @@ impl Core {
         let key = self.timers.borrow_mut().insert(deadline, waker);
         self.tell(|| {
             let (level, slot) = self.timers.borrow().place(deadline);
+            let (future, label) = self.label.borrow().clone().unzip();
             EventKind::TimerSet {
                 timer: key.0.serial,
                 task: self.running(),
-                label: self.label.borrow().clone(),
+                future,
+                label,
                 deadline: Duration::from_nanos(deadline),
                 level,
                 slot,
@@ -281,10 +284,11 @@ impl Core {
         drop_each(waker);
     }
 
-    fn block_for(&self, duration: Duration) {
+    fn block_for(&self, duration: Duration, at: &'static Location<'static>) {
         self.tell(|| EventKind::BlockStarted {
             task: self.running(),
             duration,
+            at,
         });
         self.clock.block_for(duration);
         // So that what has come due meanwhile fires at the end of this turn.

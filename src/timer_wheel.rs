@@ -81,6 +81,9 @@ pub struct TimerWheel<T> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimerKey(pub(crate) Key);
 
+/// A timer, and the level and slot to which it moved.
+pub(crate) type Moved = (TimerKey, (usize, usize));
+
 struct Timer<T> {
     deadline: u64,
     previous: u32,
@@ -175,7 +178,7 @@ impl<T> TimerWheel<T> {
     /// (deadline ≤ `now`) to `due`: by deadline, and those with one deadline in the order in which
     /// they were inserted. A `now` in the past does nothing.
     pub fn advance(&mut self, now: u64, due: &mut Vec<T>) {
-        self.expire(now, |_, value| due.push(value));
+        self.expire(now, None, |_, value| due.push(value));
     }
 
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
@@ -201,8 +204,14 @@ impl<T> TimerWheel<T> {
         self.timers.len() == 0
     }
 
-    /// Calls `fire` for each timer that is due at `now`, in the order that `advance` promises.
-    pub(crate) fn expire(&mut self, now: u64, mut fire: impl FnMut(TimerKey, T)) {
+    /// Calls `fire` for each timer that is due at `now`, in the order that `advance` promises. Where
+    /// it is asked, says which timers moved to a finer level, and the level and slot.
+    pub(crate) fn expire(
+        &mut self,
+        now: u64,
+        mut moved: Option<&mut Vec<Moved>>,
+        mut fire: impl FnMut(TimerKey, T),
+    ) {
         if now < self.now {
             return;
         }
@@ -219,7 +228,7 @@ impl<T> TimerWheel<T> {
             } else {
                 digit(now, level)
             };
-            self.sweep(level, reached);
+            self.sweep(level, reached, moved.as_deref_mut());
         }
         // Finer levels and lower slots came first. What is left to order is a slot that was due as
         // a whole.
@@ -240,7 +249,7 @@ impl<T> TimerWheel<T> {
     }
 
     /// Empties the slots of a level up to `reached`: each timer is due, or moves to a finer level.
-    fn sweep(&mut self, level: usize, reached: usize) {
+    fn sweep(&mut self, level: usize, reached: usize, mut moved: Option<&mut Vec<Moved>>) {
         let passed = self.occupied[level] & (u64::MAX >> (SLOTS - 1 - reached));
         self.occupied[level] &= !passed;
         let mut left = passed;
@@ -259,6 +268,9 @@ impl<T> TimerWheel<T> {
                         "it moves down a level"
                     );
                     self.link(index, deadline);
+                    if let (Some(moved), Some(key)) = (&mut moved, self.timers.key_at(index)) {
+                        moved.push((TimerKey(key), self.place(deadline)));
+                    }
                 }
                 index = next;
             }

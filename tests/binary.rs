@@ -23,12 +23,15 @@ Total asynchronous time: 3.00 seconds
 Data A size: 20, Data B size: 20
 ";
 
+/// What ends the output of somebody who may not know of the page.
+const BROWSER: &str = "Step through it in a browser, forward and back: add `--html FILE`.";
+
 #[test]
 fn without_arguments_it_compares() {
     let text = printed(&["--virtual"]);
     assert!(text.starts_with(&format!("{BLOCKING}\n{CONCURRENT}\n")));
     let why = "2.00 times as fast. While A\nwaited, the thread was free, so B began.\n";
-    assert!(text.ends_with(why));
+    assert!(text.ends_with(&format!("{why}{BROWSER}\n")));
     assert_eq!(text, printed(&["compare", "--virtual"]));
     assert_golden("compare.txt", &text);
 }
@@ -204,7 +207,9 @@ fn help_and_version() {
     ] {
         assert!(help.contains(word), "{word}");
     }
-    for word in ["--delay", "--tasks", "--steps", "--svg", "--trace"] {
+    for word in [
+        "--delay", "--tasks", "--steps", "--html", "--svg", "--trace",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     assert_eq!(help, printed(&["-h"]));
@@ -281,7 +286,7 @@ fn for_a_slip_the_word_that_is_near_is_named() {
 
 #[test]
 fn the_next_option_is_not_a_value() {
-    for option in ["--svg", "--trace"] {
+    for option in ["--html", "--svg", "--trace"] {
         for none in ["--virtual", "--svg=x", "--"] {
             let sentence = match none {
                 "--" => format!("`{option}` needs a file"),
@@ -374,6 +379,7 @@ fn help_needs_no_dashes_and_two_dashes_do_no_harm() {
 fn closing(args: &[&str]) -> String {
     let text = printed(args);
     let last = text.rsplit("\n\n").next().expect("something is printed");
+    let last = last.trim_end().trim_end_matches(BROWSER);
     last.trim().replace('\n', " ")
 }
 

@@ -136,10 +136,11 @@ fn output_is_what_the_binary_prints() {
         }
         problems.extend(fresh.compare());
     }
-    for picture in files(Path::new("docs"), "svg") {
+    let files = |extension| files(Path::new("docs"), extension);
+    for picture in files("svg").into_iter().chain(files("html")) {
         if !written.contains(&picture) && !picture.starts_with(DRAWINGS) {
             let picture = picture.display();
-            let problem = "no page has a `--virtual` command that writes this picture";
+            let problem = "no page has a `--virtual` command that writes this file";
             problems.push(format!("{picture}: {problem}: show one, or delete it"));
         }
     }

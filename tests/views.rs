@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use view::timeline::{Run, Style};
-use view::{live, steps, svg, timeline, trace_json};
+use view::{live, replay, svg, timeline, trace_json};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -162,7 +162,7 @@ fn a_timeline_of_next_to_nothing() {
         };
         assert!(timeline::draw(&[run], &plain(60)).contains("the thread"));
         assert!(svg::draw(&[run]).contains("the thread"));
-        assert!(steps::tell("", &events, &plain(60)).contains("turn by turn"));
+        assert!(replay::tell("", &events, &plain(60)).contains("step by step"));
     }
 }
 
@@ -170,7 +170,7 @@ fn a_timeline_of_next_to_nothing() {
 fn steps_follow_each_wake_up() {
     let text = printed(&["--virtual", "--steps"]);
     assert_golden("steps.txt", &text);
-    let text = steps::tell("eventful", &eventful(), &plain(80));
+    let text = replay::tell("eventful", &eventful(), &plain(80));
     assert_golden("steps-eventful.txt", &text);
 }
 
@@ -401,7 +401,7 @@ fn any_label_can_be_written() {
         !text.contains('\u{1}'),
         "a label does not write to the terminal"
     );
-    assert!(!steps::tell(label, &events, &plain(60)).contains('\u{1}'));
+    assert!(!replay::tell(label, &events, &plain(60)).contains('\u{1}'));
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn a_longer_file_is_replaced_and_all_that_were_asked_for_are_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full() {
-    for option in ["--svg", "--trace"] {
+    for option in ["--html", "--svg", "--trace"] {
         let output = run(&["--virtual", option, "/dev/full"]);
         assert_eq!(output.status.code(), Some(1));
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -35,6 +35,7 @@ Options:
   --tasks N        how many fetches there are (default: 2)
   --virtual        on a simulated clock: the same times, at once
   --steps          tell what the loop did, turn by turn
+  --html FILE      write a page that steps through the run, forward and back
   --svg FILE       write the timeline as a picture
   --trace FILE     write a trace, to open in ui.perfetto.dev
   --width N        draw so many columns wide, from 40 to 200
@@ -86,6 +87,8 @@ const COMMANDS: [(&str, Command); 5] = [
 /// What can be written to a file. `export.rs` writes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Export {
+    /// A page that steps through the run.
+    Html,
     /// The timeline as a picture.
     Svg,
     /// All events, for a trace viewer.
@@ -99,7 +102,7 @@ enum Takes {
     File(Export),
 }
 
-const OPTIONS: [(&str, Takes); 8] = [
+const OPTIONS: [(&str, Takes); 9] = [
     (
         "--delay",
         Takes::Value(|args, text| delay(text).map(|delay| args.delay = delay)),
@@ -115,6 +118,7 @@ const OPTIONS: [(&str, Takes); 8] = [
     ("--virtual", Takes::Nothing(|args| args.is_virtual = true)),
     ("--steps", Takes::Nothing(|args| args.steps = true)),
     ("--ascii", Takes::Nothing(|args| args.ascii = true)),
+    ("--html", Takes::File(Export::Html)),
     ("--svg", Takes::File(Export::Svg)),
     ("--trace", Takes::File(Export::Trace)),
 ];

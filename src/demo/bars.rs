@@ -118,7 +118,9 @@ pub fn without(events: Vec<Event>) -> Vec<Event> {
             EventKind::TimerSet { timer, task, .. } if tasks.contains(task) => {
                 timers.insert(*timer);
             }
-            EventKind::TimerFired { timer } | EventKind::TimerCancelled { timer }
+            EventKind::TimerFired { timer }
+            | EventKind::TimerMoved { timer, .. }
+            | EventKind::TimerCancelled { timer }
                 if timers.contains(timer) => {}
             kind if task_of(kind).is_some_and(|task| tasks.contains(&task)) => {}
             EventKind::Parked { .. } => park_again(&mut kept, event),
@@ -143,7 +145,7 @@ fn park_again(kept: &mut Vec<Event>, event: Event) {
     let is_idle = |event: &&Event| {
         matches!(
             event.kind,
-            EventKind::Unparked | EventKind::TurnStarted { .. }
+            EventKind::Unparked | EventKind::TurnStarted { .. } | EventKind::TimerMoved { .. }
         )
     };
     let idle = kept.iter().rev().take_while(is_idle).count();

@@ -7,13 +7,12 @@
 //! What always holds: if all goes well on the way to the file, it is written, whatever becomes of
 //! standard output. Two exports never share a file.
 //!
-//! Read next: `view/svg.rs` and `view/trace_json.rs`, which make what is written.
+//! Read next: `view/replay/`, `view/svg.rs` and `view/trace_json.rs`, which make what is written.
 
 use super::args::Export;
-use super::console;
-use crate::view::timeline::Run;
+use super::{Run, console};
 use crate::view::timeline::text::clean;
-use crate::view::{svg, trace_json};
+use crate::view::{replay, svg, trace_json};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -53,7 +52,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 impl Target {
     /// Writes the file and says so, or says why not. Gives whether it is written.
-    pub fn write(&self, runs: &[Run<'_>]) -> bool {
+    pub fn write(&self, runs: &[Run]) -> bool {
         let is_file = self.file.metadata().is_ok_and(|found| found.is_file());
         let written = self.fill(runs, is_file);
         match &written {
@@ -65,17 +64,42 @@ impl Target {
         written.is_ok()
     }
 
-    fn fill(&self, runs: &[Run<'_>], is_file: bool) -> io::Result<()> {
+    fn fill(&self, runs: &[Run], is_file: bool) -> io::Result<()> {
         if is_file {
             self.file.set_len(0)?;
         }
         let mut out = BufWriter::new(&self.file);
+        let drawn: Vec<_> = runs.iter().map(Run::as_drawn).collect();
         match self.export {
-            Export::Svg => out.write_all(svg::draw(runs).as_bytes())?,
-            Export::Trace => trace_json::write(runs, &mut out)?,
+            Export::Html => out.write_all(page(runs).as_bytes())?,
+            Export::Svg => out.write_all(svg::draw(&drawn).as_bytes())?,
+            Export::Trace => trace_json::write(&drawn, &mut out)?,
         }
         out.flush()
     }
+}
+
+/// The files whose lines the runs ran.
+const SOURCES: [(&str, &str); 4] = [
+    ("src/demo/blocking.rs", include_str!("blocking.rs")),
+    ("src/demo/concurrent.rs", include_str!("concurrent.rs")),
+    ("src/demo/rows.rs", include_str!("rows.rs")),
+    ("src/demo/forgotten.rs", include_str!("forgotten.rs")),
+];
+
+fn page(runs: &[Run]) -> String {
+    let about = replay::Page {
+        title: "demitasse",
+        banner: "",
+        opens_at_end: false,
+        read: &|file| {
+            let file = file.replace('\\', "/");
+            let source = SOURCES.iter().find(|(name, _)| *name == file);
+            source.map(|(_, text)| text.to_string())
+        },
+    };
+    let runs: Vec<_> = runs.iter().map(Run::as_replayed).collect();
+    replay::page(&about, &runs)
 }
 
 fn name(path: &Path) -> String {

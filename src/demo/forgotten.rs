@@ -82,5 +82,8 @@ pub fn run(args: &Args) -> Run {
         Some(report) if report.starts_with("stuck:") => console::print(&format!("\n{report}\n")),
         _ => resume_unwind(panic),
     }
-    Run::new("forgotten", events.take())
+    Run {
+        also: "impl Future for Forgetful",
+        ..Run::new("forgotten", events.take())
+    }
 }

@@ -31,6 +31,7 @@ pub mod forgotten;
 pub mod rows;
 mod values;
 
+use crate::view::replay;
 use crate::view::timeline::{self, Style};
 use args::Args;
 use bars::Bars;
@@ -51,6 +52,10 @@ pub struct Run {
     pub took: Duration,
     /// All that the loop told.
     pub events: Vec<Event>,
+    /// What it teaches beside others. May be empty.
+    pub why: &'static str,
+    /// The beginning of an item of its source that no event names. May be empty.
+    pub also: &'static str,
 }
 
 impl Run {
@@ -59,6 +64,8 @@ impl Run {
             title,
             took: events.last().map_or(Duration::ZERO, |event| event.time),
             events,
+            why: "",
+            also: "",
         }
     }
 
@@ -67,6 +74,16 @@ impl Run {
         timeline::Run {
             title: self.title,
             events: &self.events,
+        }
+    }
+
+    /// As the page takes it.
+    fn as_replayed(&self) -> replay::Run<'_> {
+        replay::Run {
+            title: self.title,
+            why: self.why,
+            events: &self.events,
+            also: self.also,
         }
     }
 }
@@ -107,6 +124,7 @@ fn watched_loop(is_virtual: bool, bars: Option<Bars>) -> (EventLoop, Rc<RefCell<
 }
 
 /// [`instrument`] for code that does not wait as futures do: it is polled once, and is done.
+#[track_caller]
 fn named<T>(label: &str, work: impl FnOnce() -> T) -> T {
     let future = pin!(instrument(label, async { work() }));
     match future.poll(&mut Context::from_waker(Waker::noop())) {

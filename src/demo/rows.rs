@@ -141,7 +141,8 @@ pub fn run(args: &Args, style: &Style) -> Vec<Run> {
         console::print(&style.paint("1", &heading));
         console::print(&format!("    {}\n", row.code[number]));
         let fetches = (row.fetch_all)(args.endpoints(), args.delay);
-        let (run, _) = record(row.title, args, style, fetches);
+        let (mut run, _) = record(row.title, args, style, fetches);
+        run.why = row.why[number];
         let took = run.took;
         runs.push(run);
         let axis = axis(args, &runs);

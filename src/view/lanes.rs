@@ -105,6 +105,7 @@ impl Lanes {
                 task,
                 future,
                 label,
+                ..
             } => self.future_polled(*task, *future, label, time),
             Kind::FuturePollEnded { future, ready, .. } => {
                 self.future_answered(*future, *ready, time)

@@ -9,20 +9,17 @@
 //! | `text.rs` | colours, labels that fit, times, the marks of an axis |
 //! | `lane.rs`, `lanes.rs` | the model: who was in which state, from when to when |
 //! | `timeline.rs` | the model as text, for a terminal |
-//! | `words.rs`, `playback.rs`, `block.rs`, `steps.rs` | what the loop did, turn by turn, in words |
+//! | `replay/` | what the loop did, step by step, in words and as a page |
 //! | `objects.rs`, `trace_json.rs` | all of it, for a trace viewer |
 //! | `shapes.rs`, `svg.rs` | the timeline as a picture |
 //! | `live.rs` | bars that grow meanwhile |
 //!
 //! The views know the library's events, and nothing of the demo.
 
-mod block;
 pub mod live;
 mod objects;
-mod playback;
+pub mod replay;
 mod shapes;
-pub mod steps;
 pub mod svg;
 pub mod timeline;
 pub mod trace_json;
-mod words;

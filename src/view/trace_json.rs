@@ -17,8 +17,8 @@
 //! Read next: `svg.rs`.
 
 use super::objects::Objects;
+use super::replay::words::{labels, task_name};
 use super::timeline::Run;
-use super::words::names;
 use demitasse::{EventKind, Outcome, TaskId, WokenBy};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Arguments;
@@ -37,7 +37,7 @@ pub fn write(runs: &[Run<'_>], out: &mut impl Write) -> io::Result<()> {
     for (number, run) in runs.iter().enumerate() {
         let mut trace = Trace {
             objects: Objects::new(&mut *out, number + 1),
-            names: names(run.events),
+            labels: labels(run.events),
             open: Vec::new(),
             arrows,
             woken: HashMap::new(),
@@ -62,7 +62,7 @@ fn track(task: TaskId) -> u64 {
 struct Trace<W> {
     objects: Objects<W>,
     /// What the tasks are called that are not spawned yet.
-    names: HashMap<TaskId, String>,
+    labels: HashMap<TaskId, String>,
     /// The slices that have begun. The first is the loop's turn, the second a task's poll, and what
     /// follows is part of that.
     open: Vec<(u64, String)>,
@@ -117,6 +117,7 @@ impl<W: Write> Trace<W> {
                 task,
                 future,
                 label,
+                ..
             } => self.future_polled(*task, *future, label),
             Kind::FuturePollEnded { future, ready, .. } => self.future_answered(*future, *ready),
             Kind::FutureDropped { future } => self.end_life(*future),
@@ -174,8 +175,7 @@ impl<W: Write> Trace<W> {
 
     /// A task's own track, and an arrow to its first poll.
     fn spawned(&mut self, task: TaskId) -> io::Result<()> {
-        let name = self.names.remove(&task);
-        let name = name.unwrap_or_else(|| format!("task {task}"));
+        let name = task_name(task, self.labels.remove(&task).as_deref());
         self.objects.name("thread_name", track(task), &name)?;
         let from = self.open.last().map_or(LOOP, |(track, _)| *track);
         self.arrow_from(from, "spawn", task)

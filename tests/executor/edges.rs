@@ -589,7 +589,7 @@ fn run_watched(observer: impl FnMut(&Event) + 'static, waker: Rc<RefCell<Option<
             let task = Probe::new();
             drop(spawn(task.future()));
             let wait = instrument("wait", sleep(SECOND));
-            gather([wait, instrument("long", sleep(2 * SECOND))]).await;
+            gather([wait, instrument("long", sleep(SECOND + MILLISECOND))]).await;
             elsewhere(|| task.wake());
             task.wake();
             yield_now().await;
@@ -642,6 +642,7 @@ fn an_observer_may_spawn_wake_and_ask_the_time() {
         "TaskDropped",
         "TimerCancelled",
         "TimerFired",
+        "TimerMoved",
         "TimerSet",
         "TurnStarted",
         "Unparked",
@@ -651,8 +652,8 @@ fn an_observer_may_spawn_wake_and_ask_the_time() {
     assert_eq!(kinds, expected);
     // The one that was spawned at the first `TaskDropped` came too late to be polled, and each of
     // the others was polled at most twice.
-    assert!(seen.counts().ends_with("drops 17"));
-    assert!((2 * 14..=2 * 16).contains(&seen.polls()));
+    assert!(seen.counts().ends_with("drops 18"));
+    assert!((2 * 15..=2 * 17).contains(&seen.polls()));
 }
 
 #[test]
@@ -817,6 +818,7 @@ fn events_say_where_things_were_made() {
     watched.block_on(async {
         let handle = spawn(async {
             instrument("nap", sleep(SECOND)).await;
+            block_for(SECOND);
         });
         handle.await.unwrap();
     });
@@ -833,10 +835,24 @@ fn events_say_where_things_were_made() {
                 assert_eq!(deadline, SECOND);
                 places.push((made_at.line() - line, label));
             }
+            EventKind::FuturePollStarted { made_at: at, .. }
+            | EventKind::BlockStarted { at, .. } => {
+                places.push((at.line() - line, None));
+            }
             _ => {}
         }
     }
-    assert_eq!(places, [(2, None), (3, None), (4, Some("nap".into()))]);
+    let sleep = (4, Some("nap".into()));
+    let instrumented = (4, None);
+    let expected = [
+        (2, None),
+        (3, None),
+        instrumented.clone(),
+        sleep,
+        instrumented,
+        (5, None),
+    ];
+    assert_eq!(places, expected);
 }
 
 #[test]
@@ -924,6 +940,48 @@ fn events_say_where_on_the_wheel_a_timer_waits() {
     };
     let places: Vec<_> = recorder.events().iter().filter_map(place).collect();
     assert_eq!(places, [(0, 1), (1, 1), (2, 5), (10, 15)]);
+}
+
+#[test]
+fn events_say_to_which_level_a_timer_moves() {
+    let recorder = Recorder::new();
+    let watched = EventLoop::simulated().on_event(recorder.observer());
+    watched.block_on(async {
+        let start = now();
+        // The table of the wheel's chapter: each sleep but the last moves the hand past the slot in
+        // which the last one waits.
+        let waits = [99_000, 99_980, 100_000].map(Duration::from_nanos);
+        gather(waits.map(|wait| sleep_until(start + wait))).await;
+    });
+    let move_of = |event: &Event| match event.kind {
+        EventKind::TimerMoved { timer, level, slot } => {
+            Some((event.time.as_nanos(), timer, level, slot))
+        }
+        _ => None,
+    };
+    let moves: Vec<_> = recorder.events().iter().filter_map(move_of).collect();
+    assert_eq!(
+        moves,
+        [(99_000, 1, 1, 26), (99_000, 2, 1, 26), (99_980, 2, 0, 32)]
+    );
+}
+
+#[test]
+fn events_say_which_future_set_a_timer() {
+    let recorder = Recorder::new();
+    let watched = EventLoop::simulated().on_event(recorder.observer());
+    watched.block_on(async {
+        let nap = || instrument("nap", sleep(SECOND));
+        instrument("both", gather([nap(), nap()])).await;
+        sleep(SECOND).await;
+    });
+    let future = |event: &Event| match event.kind {
+        EventKind::TimerSet { future, .. } => Some(future),
+        _ => None,
+    };
+    let futures: Vec<_> = recorder.events().iter().filter_map(future).collect();
+    // "both" is the first that is polled.
+    assert_eq!(futures, [Some(1), Some(2), None]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use view::timeline::Style;
-use view::{steps, timeline};
+use view::{replay, timeline};
 
 /// So many polls are enough for every exercise.
 const MOST_POLLS: usize = 200_000;
@@ -261,7 +261,7 @@ fn picture(events: &[Event]) -> String {
         }
         return lanes;
     }
-    let steps = steps::tell("the run", events, &style);
+    let steps = replay::tell("the run", events, &style);
     let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
     if lines.len() == MOST_LINES {
         lines.push("...");

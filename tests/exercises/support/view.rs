@@ -1,12 +1,7 @@
-//! The views of the binary that a failing test shows: the timeline, and the turns in words.
+//! The views of the binary that a failing test shows: the timeline, and the steps in words.
 
-#[path = "../../../src/view/block.rs"]
-mod block;
-#[path = "../../../src/view/playback.rs"]
-mod playback;
-#[path = "../../../src/view/steps.rs"]
-pub mod steps;
+#[allow(dead_code, reason = "the binary uses all of it")]
+#[path = "../../../src/view/replay/mod.rs"]
+pub mod replay;
 #[path = "../../../src/view/timeline.rs"]
 pub mod timeline;
-#[path = "../../../src/view/words.rs"]
-mod words;
