@@ -476,6 +476,14 @@ impl Mutant {
                 output.text
             ));
         }
+        // What ran on a loop is there to be stepped through, too.
+        if output.text.contains("\nwhat ran:\n") {
+            let file = format!("target/{}.html", exercise.target());
+            let page = fs::read_to_string(copy.path.join(&file)).unwrap_or_default();
+            if !output.text.contains(&file) || !page.contains("\"last\":true") {
+                return Err(format!("it should write {file}:\n{}", output.text));
+            }
+        }
         // What is printed may be broken into lines.
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match words(&output.text).contains(&words(says)) {
@@ -757,14 +765,16 @@ impl Copy {
             "src/lib.rs",
         ]);
         let mut test = rustc();
-        test.args([
-            "--test",
-            "--extern",
-            "demitasse=libdemitasse.rlib",
-            "-o",
-            "exercise",
-        ])
-        .arg(&exercise.test);
+        test.env("CARGO_CRATE_NAME", exercise.target())
+            .env("CARGO_MANIFEST_DIR", &self.path)
+            .args([
+                "--test",
+                "--extern",
+                "demitasse=libdemitasse.rlib",
+                "-o",
+                "exercise",
+            ])
+            .arg(&exercise.test);
         let is_built = self.path.join("libdemitasse.rlib").exists();
         let steps = [(&mut library, !is_built), (&mut test, true)];
         for (rustc, _) in steps.into_iter().filter(|(_, is_due)| *is_due) {

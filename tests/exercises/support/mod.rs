@@ -3,8 +3,9 @@
 //!
 //! A test begins with [`ask`], which says in words what is asked. When the test fails, it prints
 //! these words, what was found, and what ran: the polls that the test made by hand, and what ran on
-//! the event loop, as a timeline or turn by turn. Of several that fail only the first says so. What
-//! goes on for ever is stopped by a count of its polls; what sleeps for ever, by a clock.
+//! the event loop, as a timeline or turn by turn, and as a page in `target/` that a browser opens. Of
+//! several that fail only the first says so. What goes on for ever is stopped by a count of its polls;
+//! what sleeps for ever, by a clock.
 
 // Each exercise is a crate of its own, and uses only a part of this.
 #![allow(dead_code)]
@@ -15,8 +16,10 @@ mod view;
 use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
+use std::fs;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -178,6 +181,9 @@ impl Drop for Asked {
         if order::is_first(&page) {
             // `println`, because a test's output is shown when it fails, and not otherwise.
             println!("{page}");
+            if let Some(file) = self.replay(&found) {
+                println!("step by step, in a browser:\n  {file}\n");
+            }
         }
         if !std::thread::panicking() {
             panic::resume_unwind(Box::new("a waker has panicked"));
@@ -198,6 +204,35 @@ impl Asked {
             show(&mut page, "what ran", &picture(&events));
         }
         page
+    }
+}
+
+impl Asked {
+    /// Writes what ran as a page that a browser opens, at its last step. Gives the file's name.
+    fn replay(&self, found: &[Found]) -> Option<String> {
+        let events = self.events.borrow();
+        let is_written = found.iter().all(|found| found.not_written().is_none());
+        if events.is_empty() || !is_written {
+            return None;
+        }
+        // Cargo says who is compiled, and where.
+        let folder = Path::new(option_env!("CARGO_MANIFEST_DIR")?);
+        let file = format!("target/{}.html", option_env!("CARGO_CRATE_NAME")?);
+        let about = replay::Page {
+            title: self.what,
+            banner: &found.last()?.message,
+            opens_at_end: true,
+            read: &|file| fs::read_to_string(folder.join(file)).ok(),
+        };
+        let run = replay::Run {
+            title: "what ran",
+            why: "",
+            events: &events,
+            also: "",
+        };
+        fs::create_dir_all(folder.join("target")).ok()?;
+        fs::write(folder.join(&file), replay::page(&about, &[run])).ok()?;
+        Some(file)
     }
 }
 
