@@ -19,6 +19,7 @@ use crate::event::{Event, EventKind, Observer};
 use crate::event_loop::{Core, Entered, current};
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::task::{Child, JoinError, JoinHandle};
+use std::fmt;
 use std::future::{Future, IntoFuture, pending};
 use std::mem;
 use std::panic::{Location, resume_unwind};
@@ -64,7 +65,8 @@ impl EventLoop {
     ///
     /// # Panics
     ///
-    /// If the observer panics, the panic leaves through [`block_on`](EventLoop::block_on).
+    /// A panic of the observer is a panic at the place that it was told of: in a poll it ends that
+    /// task, between polls it leaves through [`block_on`](EventLoop::block_on), at once.
     ///
     /// ```
     /// use demitasse::{EventKind, EventLoop, sleep};
@@ -127,6 +129,14 @@ impl EventLoop {
                 resume_unwind(panic)
             }
         }
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop")
+            .field("is_simulated", &self.is_simulated)
+            .finish_non_exhaustive()
     }
 }
 
@@ -247,9 +257,10 @@ impl Core {
                     true => catch(|| mem::forget(child)),
                     false => catch(|| drop(child)),
                 };
-                self.tell(|| EventKind::TaskDropped { task });
-                // This wakes whoever awaits it. The waker may panic as well.
                 let outcome = Err(JoinError::cancelled(task));
+                // This wakes whoever awaits it. The waker may panic as well, and the observer.
+                let told = catch(|| self.tell(|| EventKind::TaskDropped { task }));
+                let dropped = first(dropped, told);
                 let finished = catch(|| self.finish(number, waker, outcome));
                 result = first(first(result, dropped), finished);
             }

@@ -68,11 +68,6 @@ impl Clock {
         nanos(moment.saturating_duration_since(self.start))
     }
 
-    /// The moment that is so many nanoseconds after the loop began.
-    pub(crate) fn moment(&self, nanos: u64) -> Instant {
-        self.start + Duration::from_nanos(nanos)
-    }
-
     /// Waits until `until` (nanoseconds since the loop began), or until somebody unparks this
     /// thread. May return early for no reason, as [`thread::park`] may.
     pub(crate) fn park(&self, until: u64) {

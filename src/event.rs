@@ -8,12 +8,13 @@
 //!
 //! An observer is code that we do not know. It may spawn, wake and ask the time. That can cause
 //! further events while the observer is still busy with one; they are kept, and told next. If it
-//! panics, it is never told again, and the loop lets the panic out at the next safe place.
+//! panics, that is a panic at the place that was told of: in a poll it ends that task, between polls
+//! it leaves through `block_on`.
 //!
 //! Read next: `task.rs`.
 
-use crate::panics::{Panic, catch, drop_quietly, first};
-use std::cell::{Cell, RefCell};
+use crate::panics::{Panic, catch};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
@@ -161,7 +162,7 @@ pub enum EventKind {
         /// Where it was made: where `instrument` was called.
         made_at: &'static Location<'static>,
     },
-    /// The poll of an instrumented future returned.
+    /// The poll of an instrumented future is over.
     FuturePollEnded {
         /// The task that it is part of.
         task: TaskId,
@@ -169,6 +170,8 @@ pub enum EventKind {
         future: u64,
         /// Whether it was `Ready`.
         ready: bool,
+        /// Whether it did not return but panicked.
+        panicked: bool,
     },
     /// An instrumented future was dropped before it was done.
     FutureDropped {
@@ -204,7 +207,6 @@ pub enum WokenBy {
 pub(crate) struct Teller {
     observer: Option<RefCell<Observer>>,
     untold: RefCell<VecDeque<Event>>,
-    panic: Cell<Option<Panic>>,
 }
 
 pub(crate) type Observer = Box<dyn FnMut(&Event)>;
@@ -214,7 +216,6 @@ impl Teller {
         Teller {
             observer: observer.map(RefCell::new),
             untold: RefCell::default(),
-            panic: Cell::default(),
         }
     }
 
@@ -233,34 +234,18 @@ impl Teller {
         let Ok(mut observer) = observer.try_borrow_mut() else {
             return;
         };
-        let told = catch(|| {
-            loop {
-                let Some(event) = self.untold.borrow_mut().pop_front() else {
-                    break;
-                };
-                observer(&event);
-            }
-        });
-        if let Err(panic) = told {
-            self.panic.set(Some(panic));
-            let silent: Observer = Box::new(|_| {});
-            // Dropping the observer may cause events too, and a panic, which is not the first.
-            let broken = std::mem::replace(&mut *observer, silent);
-            drop(observer);
-            drop_quietly(broken);
+        loop {
+            let Some(event) = self.untold.borrow_mut().pop_front() else {
+                break;
+            };
+            observer(&event);
         }
     }
 
-    /// Drops the observer: nobody is told any more. Gives its panic, or its destructor's.
+    /// Drops the observer: nobody is told any more. Gives its destructor's panic.
     pub(crate) fn close(&self) -> Result<(), Panic> {
         let silent: Observer = Box::new(|_| {});
         let observer = self.observer.as_ref().map(|told| told.replace(silent));
-        let dropped = catch(|| drop(observer));
-        first(self.take_panic().map_or(Ok(()), Err), dropped)
-    }
-
-    /// The panic of the observer, if it has panicked.
-    pub(crate) fn take_panic(&self) -> Option<Panic> {
-        self.panic.take()
+        catch(|| drop(observer))
     }
 }

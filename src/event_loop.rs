@@ -72,11 +72,7 @@ pub(crate) struct Core {
     pub(crate) ready: ReadyQueue<Child>,
     /// The task that is being polled.
     running: Cell<Option<u32>>,
-    /// Where the sleep was made that was found pending in this poll.
-    pub(crate) waits_for: Cell<Option<&'static Location<'static>>>,
     is_firing: Cell<bool>,
-    /// The time when this turn last looked at the clock, if it did.
-    seen: Cell<Option<u64>>,
     pub(crate) teller: Teller,
     /// The innermost instrumented future that is being polled, its number and its label, and how
     /// many were given a number. For events.
@@ -86,16 +82,14 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(is_simulated: bool, observer: Option<Observer>) -> Self {
-        let on_wake = observer.as_ref().map(|_| tell_woken as fn(u32));
+        let on_wake = observer.as_ref().map(|_| tell_woken as fn(u32, bool));
         Core {
             clock: Clock::new(is_simulated),
             timers: RefCell::default(),
             tasks: Rc::default(),
             ready: ReadyQueue::new(on_wake),
             running: Cell::default(),
-            waits_for: Cell::default(),
             is_firing: Cell::default(),
-            seen: Cell::default(),
             teller: Teller::new(observer),
             label: RefCell::default(),
             labelled: Cell::default(),
@@ -114,10 +108,9 @@ impl Core {
                 if self.poll(number, root) {
                     return;
                 }
-                self.pass_on_panic();
             }
+            self.running.set(None);
             self.fire_due_timers(&mut due);
-            self.pass_on_panic();
             if !self.ready.has_ready() {
                 self.park(unpark);
             }
@@ -133,18 +126,18 @@ impl Core {
             return false;
         };
         self.running.set(Some(number));
-        self.waits_for.set(None);
-        self.tell(|| EventKind::PollStarted {
-            task: self.tasks.id(number),
-        });
         let cx = &mut Context::from_waker(&waker);
-        let polled = catch(|| match number {
-            ROOT => root(cx).map(|()| Box::new(()) as Box<dyn Any>),
-            _ => child.job.as_mut().poll(cx),
+        let polled = catch(|| {
+            self.tell(|| EventKind::PollStarted {
+                task: self.tasks.id(number),
+            });
+            match number {
+                ROOT => root(cx).map(|()| Box::new(()) as Box<dyn Any>),
+                _ => child.job.as_mut().poll(cx),
+            }
         });
         match polled {
             Ok(Poll::Pending) => {
-                child.waits_for = self.waits_for.get();
                 let is_lost = self.ready.put_back(number, child, waker);
                 self.tell_ended(number, Outcome::Pending);
                 if is_lost {
@@ -209,16 +202,10 @@ impl Core {
 
     /// Wakes whoever sleeps no longer.
     fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) {
-        let seen = self.seen.take();
         let Some(next) = self.timers.borrow().next_deadline() else {
             return;
         };
-        // A sleep that began in this turn has looked at the clock. That is recent enough, unless
-        // the thread is about to park: looking costs more than all the rest of a turn.
-        let now = match seen {
-            Some(seen) if self.ready.has_ready() => seen,
-            _ => self.clock.elapsed_nanos(),
-        };
+        let now = self.clock.elapsed_nanos();
         if next <= now {
             let mut moved = self.teller.is_heard().then(Vec::new);
             self.timers
@@ -232,67 +219,74 @@ impl Core {
                 });
             }
             self.is_firing.set(true);
+            let mut fired = Ok(());
             for (key, waker) in due.drain(..) {
-                self.tell(|| EventKind::TimerFired {
-                    timer: key.0.serial,
+                // A waker is code that we do not know, and each is called, whichever panics.
+                let woken = catch(|| {
+                    self.tell(|| EventKind::TimerFired {
+                        timer: key.0.serial,
+                    });
+                    waker.wake();
                 });
-                waker.wake();
+                fired = first(fired, woken);
             }
             self.is_firing.set(false);
+            if let Err(panic) = fired {
+                resume_unwind(panic);
+            }
         }
     }
 
     /// Nothing is ready: waits until the next deadline, or for a wake from elsewhere (I9).
+    ///
+    /// The observer is told first, and may do what it likes: spawn, wake, drop a sleep, or park the
+    /// thread itself and so use up the token of a wake. All of that comes before the loop looks.
     fn park(&self, unpark: &Waker) {
-        let Some(until) = self.timers.borrow().next_deadline() else {
-            return self.rest(unpark);
-        };
+        let next_deadline = || self.timers.borrow().next_deadline();
+        self.tell(|| EventKind::Parked {
+            until: next_deadline().map(Duration::from_nanos),
+        });
         // Nobody can wake us between this line and the park unseen: they find `unpark`, and its
         // token ends the park at once.
         if self.ready.rest(unpark) {
-            self.tell(|| EventKind::Parked {
-                until: Some(Duration::from_nanos(until)),
-            });
-            self.clock.park(until);
+            match next_deadline() {
+                Some(until) => self.clock.park(until),
+                None => self.rest(),
+            }
             // Or the next wake from elsewhere leaves its token, and a later park ends at once.
             self.ready.forget_consumer();
-            self.tell(|| EventKind::Unparked);
-        }
-    }
-
-    /// No timer either: only another thread can end this, and the simulated clock waits for none. If
-    /// nobody can end it, says so (I13).
-    fn rest(&self, unpark: &Waker) {
-        if !self.ready.rest(unpark) {
-            return;
-        }
-        self.tell(|| EventKind::Parked { until: None });
-        let is_stuck = || self.clock.is_simulated() || stuck::is_proved(&self.ready);
-        if !is_stuck() && self.is_quiet_for(SUSPICIOUS_REST) && !is_stuck() {
-            let report = stuck::report(&self.tasks, &self.ready);
-            // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
-            let _ = writeln!(io::stderr(), "{report}");
-            while !self.ready.has_ready() {
-                thread::park();
-            }
-        }
-        // In that second the last waker may have been dropped.
-        if !self.ready.has_ready() && is_stuck() {
-            panic!("{}", stuck::report(&self.tasks, &self.ready));
         }
         self.tell(|| EventKind::Unparked);
     }
 
-    /// Waits for a wake, but no longer than this. Whether none came.
-    fn is_quiet_for(&self, patience: Duration) -> bool {
-        let start = Instant::now();
-        while !self.ready.has_ready() {
-            match patience.checked_sub(start.elapsed()) {
-                Some(left) => thread::park_timeout(left),
-                None => return true,
+    /// No timer either: only another thread can end this, and the simulated clock waits for none. If
+    /// nobody can end it, says so (I13).
+    fn rest(&self) {
+        for second in 0_u64.. {
+            if self.ready.has_ready() {
+                return;
             }
+            // The last waker may be dropped at any time, also after minutes.
+            if self.clock.is_simulated() || self.ready.is_lost_whole() {
+                panic!("{}", stuck::report(&self.tasks, &self.ready));
+            }
+            if second == 1 {
+                let report = stuck::report(&self.tasks, &self.ready);
+                // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
+                let _ = writeln!(io::stderr(), "{report}");
+            }
+            self.wait_for(SUSPICIOUS_REST);
         }
-        false
+    }
+
+    /// Waits for a wake, but no longer than this. A park that ends for no reason does not end it.
+    fn wait_for(&self, patience: Duration) {
+        let start = Instant::now();
+        while !self.ready.has_ready()
+            && let Some(left) = patience.checked_sub(start.elapsed())
+        {
+            thread::park_timeout(left);
+        }
     }
 
     /// Seats a new task, and makes it ready.
@@ -301,13 +295,6 @@ impl Core {
         self.ready.add(number, child);
         self.tell(|| EventKind::Spawned { task, at });
         number
-    }
-
-    /// The time, in nanoseconds since the loop began. It will do for the rest of this turn.
-    pub(crate) fn look_at_clock(&self) -> u64 {
-        let now = self.clock.elapsed_nanos();
-        self.seen.set(Some(now));
-        now
     }
 
     /// The task that is being polled. What runs between polls counts as the root's.
@@ -324,27 +311,15 @@ impl Core {
             });
         }
     }
-
-    /// A panic of the observer leaves through `block_on`, and not through the poll that it was told
-    /// of.
-    #[inline]
-    fn pass_on_panic(&self) {
-        self.running.set(None);
-        if self.teller.is_heard()
-            && let Some(panic) = self.teller.take_panic()
-        {
-            resume_unwind(panic);
-        }
-    }
 }
 
-/// Told by the ready queue, on the loop's thread, of each number that arrives by a wake.
-fn tell_woken(number: u32) {
+/// Told by the ready queue, on the loop's thread, of each number that is put on the chain.
+fn tell_woken(number: u32, came_by_mail: bool) {
     let Some(core) = current() else { return };
     core.tell(|| {
         let task = core.tasks.id(number);
         let by = match core.running.get() {
-            _ if core.ready.is_collecting() => WokenBy::Outside,
+            _ if came_by_mail => WokenBy::Outside,
             Some(polled) => WokenBy::Task(core.tasks.id(polled)),
             None if core.is_firing.get() => WokenBy::Timer,
             None => WokenBy::Outside,

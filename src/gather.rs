@@ -105,12 +105,16 @@ impl<F: Future> Future for Gather<F> {
         while let Some(number) = this.batch.pop() {
             // A child may have woken itself in the very poll in which it was done.
             let Some((mut child, waker)) = this.queue.take(number) else {
+                this.queue.leave(number, None);
                 continue;
             };
             match catch(|| child.as_mut().poll(&mut Context::from_waker(&waker))) {
                 Ok(Poll::Ready(output)) => {
                     this.outputs[number as usize] = Some(output);
                     this.left -= 1;
+                    drop(child);
+                    // From now on its wakes mean nothing (I10).
+                    this.queue.leave(number, Some(waker));
                 }
                 Ok(Poll::Pending) => {
                     this.lost += u32::from(this.queue.put_back(number, child, waker));

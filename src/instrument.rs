@@ -12,6 +12,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -44,8 +45,8 @@ pub fn instrument<F: IntoFuture>(
 pub struct Instrumented<F> {
     label: Arc<str>,
     future: Pin<Box<F>>,
-    /// Its number in the events, from its first poll on.
-    number: Option<u64>,
+    /// The loop that polled it last, and its number there.
+    number: Option<(Weak<Core>, u64)>,
     is_done: bool,
     made_at: &'static Location<'static>,
 }
@@ -59,29 +60,41 @@ impl<F: Future> Future for Instrumented<F> {
             return this.future.as_mut().poll(cx);
         };
         let task = core.running();
-        let number = *this.number.get_or_insert_with(|| core.number_a_future());
+        let future = match this.number_in(&core) {
+            Some(future) => future,
+            None => {
+                let future = core.number_a_future();
+                this.number = Some((Rc::downgrade(&core), future));
+                future
+            }
+        };
         core.tell(|| EventKind::FuturePollStarted {
             task,
-            future: number,
+            future,
             label: Arc::clone(&this.label),
             made_at: this.made_at,
         });
-        let label = Label::enter(&core, task, number, &this.label);
+        let mut polling = Polling::begin(&core, task, future, &this.label);
         let polled = this.future.as_mut().poll(cx);
-        drop(label);
         this.is_done = polled.is_ready();
-        core.tell(|| EventKind::FuturePollEnded {
-            task,
-            future: number,
-            ready: this.is_done,
-        });
+        polling.answer = Some(this.is_done);
         polled
+    }
+}
+
+impl<F> Instrumented<F> {
+    /// Its number in this loop. In another loop it has another one, or none.
+    fn number_in(&self, core: &Rc<Core>) -> Option<u64> {
+        let (owner, number) = self.number.as_ref()?;
+        (owner.as_ptr() == Rc::as_ptr(core)).then_some(*number)
     }
 }
 
 impl<F> Drop for Instrumented<F> {
     fn drop(&mut self) {
-        if let (Some(future), false, Some(core)) = (self.number, self.is_done, current()) {
+        if let (false, Some(core)) = (self.is_done, current())
+            && let Some(future) = self.number_in(&core)
+        {
             core.tell(|| EventKind::FutureDropped { future });
         }
     }
@@ -95,14 +108,19 @@ impl<F> fmt::Debug for Instrumented<F> {
     }
 }
 
-/// While this is alive, a label is the innermost one around what is being polled.
-struct Label<'a> {
+/// While this is alive, a future is polled, and its label is the innermost one around what it polls.
+/// A poll that panics ends too.
+struct Polling<'a> {
     core: &'a Core,
+    task: TaskId,
+    future: u64,
+    /// Whether it was `Ready`. None as long as it has not returned.
+    answer: Option<bool>,
     outer: Option<(u64, Arc<str>)>,
 }
 
-impl<'a> Label<'a> {
-    fn enter(core: &'a Core, task: TaskId, future: u64, label: &Arc<str>) -> Self {
+impl<'a> Polling<'a> {
+    fn begin(core: &'a Core, task: TaskId, future: u64, label: &Arc<str>) -> Self {
         let outer = core.label.replace(Some((future, Arc::clone(label))));
         if outer.is_none() {
             core.tasks
@@ -111,13 +129,25 @@ impl<'a> Label<'a> {
                 .entry(task)
                 .or_insert_with(|| Arc::clone(label));
         }
-        Label { core, outer }
+        Polling {
+            core,
+            task,
+            future,
+            answer: None,
+            outer,
+        }
     }
 }
 
-impl Drop for Label<'_> {
+impl Drop for Polling<'_> {
     fn drop(&mut self) {
         self.core.label.replace(self.outer.take());
+        self.core.tell(|| EventKind::FuturePollEnded {
+            task: self.task,
+            future: self.future,
+            ready: self.answer == Some(true),
+            panicked: self.answer.is_none(),
+        });
     }
 }
 

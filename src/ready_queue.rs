@@ -42,13 +42,14 @@ use std::task::{Wake, Waker};
 const NOT_QUEUED: u32 = u32::MAX;
 /// In `Ticket::next` and `Shared::newest`: here the chain ends.
 const END: u32 = u32::MAX - 1;
+/// In `Ticket::next`: its child is gone, and it will never be queued again.
+const RETIRED: u32 = u32::MAX - 2;
 /// In `Shared::home`: the owner runs on no thread.
 const NOWHERE: usize = 0;
 
 pub(crate) struct ReadyQueue<C> {
     shared: Arc<Shared>,
     seats: RefCell<Vec<Seat<C>>>,
-    is_collecting: Cell<bool>,
 }
 
 /// What the tickets share with their queue.
@@ -60,13 +61,14 @@ struct Shared {
     /// Up when the inbox may hold something.
     mail: AtomicBool,
     inbox: Mutex<Inbox>,
-    /// Told on the home thread of each number that a wake puts on the chain. For events.
-    on_wake: Option<fn(u32)>,
+    /// Told on the home thread of each number that a wake puts on the chain, and whether it came by
+    /// mail. For events.
+    on_wake: Option<fn(u32, bool)>,
 }
 
 #[derive(Default)]
 struct Inbox {
-    numbers: Vec<u32>,
+    tickets: Vec<Arc<Ticket>>,
     /// Whom to wake when something arrives: set while the owner rests.
     consumer: Option<Waker>,
     is_closed: bool,
@@ -83,7 +85,7 @@ struct Ticket {
     number: u32,
     /// The next older number on the chain, or `END`, or `NOT_QUEUED`.
     next: AtomicU32,
-    /// Whether this number is in the inbox. Only written under its lock.
+    /// Whether this ticket is in the inbox. Only written under its lock.
     posted: AtomicBool,
     queue: Arc<Shared>,
 }
@@ -99,8 +101,10 @@ impl Wake for Ticket {
     fn wake_by_ref(self: &Arc<Self>) {
         // Only a thread itself writes its own name there, so "it is me" is never out of date.
         if self.queue.home.load(Ordering::Relaxed) == this_thread() {
+            // What came by mail came earlier (I14).
+            self.queue.collect_mail();
             if self.put_on_chain() {
-                self.queue.tell_woken(self.number);
+                self.queue.tell_woken(self.number, false);
             }
         } else {
             self.post();
@@ -123,6 +127,10 @@ impl Ticket {
         self.next.load(Ordering::Relaxed) != NOT_QUEUED
     }
 
+    fn is_retired(&self) -> bool {
+        self.next.load(Ordering::Relaxed) == RETIRED
+    }
+
     /// Puts the number on the chain; false if it is there already. On the home thread only.
     fn put_on_chain(&self) -> bool {
         if self.is_queued() {
@@ -136,13 +144,13 @@ impl Ticket {
 
     /// Puts the number in the inbox, if it is not there, and wakes the owner if it rests.
     #[inline(never)]
-    fn post(&self) {
+    fn post(self: &Arc<Self>) {
         let mut inbox = self.queue.inbox();
         if inbox.is_closed || self.posted.load(Ordering::Relaxed) {
             return;
         }
         self.posted.store(true, Ordering::Relaxed);
-        inbox.numbers.push(self.number);
+        inbox.tickets.push(Arc::clone(self));
         // `Release`, and `Acquire` where it is read: what this thread did before the wake is seen
         // by the poll.
         self.queue.mail.store(true, Ordering::Release);
@@ -156,9 +164,37 @@ impl Ticket {
 }
 
 impl Shared {
-    fn tell_woken(&self, number: u32) {
+    fn tell_woken(&self, number: u32, came_by_mail: bool) {
         if let Some(on_wake) = self.on_wake {
-            on_wake(number);
+            on_wake(number, came_by_mail);
+        }
+    }
+
+    /// Moves the inbox to the chain. On the home thread only.
+    #[inline]
+    fn collect_mail(&self) {
+        // Nearly always down, and then one plain load is all.
+        if self.mail.load(Ordering::Acquire) {
+            self.empty_inbox();
+        }
+    }
+
+    #[cold]
+    fn empty_inbox(&self) {
+        let mut arrived = Vec::new();
+        {
+            let mut inbox = self.inbox();
+            self.mail.store(false, Ordering::Relaxed);
+            mem::swap(&mut arrived, &mut inbox.tickets);
+            arrived.retain(|ticket| {
+                !ticket.is_retired() && {
+                    ticket.posted.store(false, Ordering::Relaxed);
+                    ticket.put_on_chain()
+                }
+            });
+        }
+        for ticket in arrived {
+            self.tell_woken(ticket.number, true);
         }
     }
 
@@ -169,7 +205,7 @@ impl Shared {
 }
 
 impl<C> ReadyQueue<C> {
-    pub(crate) fn new(on_wake: Option<fn(u32)>) -> Self {
+    pub(crate) fn new(on_wake: Option<fn(u32, bool)>) -> Self {
         let shared = Shared {
             home: AtomicUsize::new(NOWHERE),
             newest: AtomicU32::new(END),
@@ -180,7 +216,6 @@ impl<C> ReadyQueue<C> {
         ReadyQueue {
             shared: Arc::new(shared),
             seats: RefCell::default(),
-            is_collecting: Cell::default(),
         }
     }
 
@@ -193,6 +228,8 @@ impl<C> ReadyQueue<C> {
     /// Seats a new child, which wants to be polled at once. Numbers begin at 0 and are given by the
     /// owner, without gaps; one is given again when its child has left and its mark is off.
     pub(crate) fn add(&self, number: u32, child: C) {
+        // What came by mail came earlier (I14).
+        self.shared.collect_mail();
         let mut seats = self.seats.borrow_mut();
         match seats.get_mut(number as usize) {
             Some(seat) => seat.child = Some(child),
@@ -203,7 +240,7 @@ impl<C> ReadyQueue<C> {
 
     /// Appends every number that is ready to `batch`, the newest first: `pop` takes them in order.
     pub(crate) fn take_batch(&self, batch: &mut Vec<u32>) {
-        self.collect_mail();
+        self.shared.collect_mail();
         let seats = self.seats.borrow();
         let mut number = self.shared.newest.load(Ordering::Relaxed);
         self.shared.newest.store(END, Ordering::Relaxed);
@@ -220,7 +257,7 @@ impl<C> ReadyQueue<C> {
     /// takes 1.3 times as long.
     #[inline]
     pub(crate) fn take(&self, number: u32) -> Option<(C, Waker)> {
-        self.collect_mail();
+        self.shared.collect_mail();
         let seat = &mut self.seats.borrow_mut()[number as usize];
         seat.ticket.next.store(NOT_QUEUED, Ordering::Relaxed);
         // Lent, not cloned: a clone would cost two atomic additions a poll.
@@ -246,14 +283,13 @@ impl<C> ReadyQueue<C> {
         if seat.ticket.is_queued() {
             return true;
         }
-        if seat.is_waker_kept() || seat.ticket.posted.load(Ordering::Relaxed) {
+        if seat.is_waker_kept() {
             let old = mem::replace(&mut seat.ticket, Ticket::new(number, &self.shared));
             seat.waker = Some(Waker::from(Arc::clone(&seat.ticket)));
-            let mut inbox = self.shared.inbox();
-            if old.posted.swap(true, Ordering::Relaxed) {
-                inbox.numbers.retain(|&posted| posted != number);
-            }
-            old.next.store(END, Ordering::Relaxed);
+            let _inbox = self.shared.inbox();
+            // If it is in the inbox, it is thrown away where that is emptied.
+            old.next.store(RETIRED, Ordering::Relaxed);
+            old.posted.store(true, Ordering::Relaxed);
         }
         false
     }
@@ -264,15 +300,17 @@ impl<C> ReadyQueue<C> {
             || self.shared.mail.load(Ordering::Acquire)
     }
 
-    /// Whether what is being put on the chain came by mail.
-    pub(crate) fn is_collecting(&self) -> bool {
-        self.is_collecting.get()
-    }
-
     /// Whether this child kept no waker and is not queued: a proof that nobody can ever wake it
     /// (I13).
     pub(crate) fn is_lost(&self, number: u32) -> bool {
         self.seats.borrow()[number as usize].is_lost()
+    }
+
+    /// Whether that is so of all children. Stops at the first of which it is not.
+    pub(crate) fn is_lost_whole(&self) -> bool {
+        let seats = self.seats.borrow();
+        let mut seated = seats.iter().filter(|seat| seat.child.is_some());
+        seated.all(Seat::is_lost)
     }
 
     /// The children that have not left, with their numbers.
@@ -291,12 +329,13 @@ impl<C> ReadyQueue<C> {
     /// the inbox is not empty here; or it comes later, and finds the consumer. The lock leaves no
     /// third case.
     pub(crate) fn rest(&self, consumer: &Waker) -> bool {
+        self.shared.collect_mail();
         if self.has_ready() {
             return false;
         }
         let consumer = consumer.clone();
         let mut inbox = self.shared.inbox();
-        if !inbox.numbers.is_empty() {
+        if !inbox.tickets.is_empty() {
             return false;
         }
         let old = inbox.consumer.replace(consumer);
@@ -320,37 +359,6 @@ impl<C> ReadyQueue<C> {
         let old = mem::replace(&mut *self.shared.inbox(), closed);
         drop(old);
     }
-
-    /// Moves the inbox to the chain.
-    #[inline]
-    fn collect_mail(&self) {
-        // Nearly always down, and then one plain load is all.
-        if self.shared.mail.load(Ordering::Acquire) {
-            self.empty_inbox();
-        }
-    }
-
-    #[cold]
-    fn empty_inbox(&self) {
-        let mut woken = Vec::new();
-        {
-            let seats = self.seats.borrow();
-            let mut inbox = self.shared.inbox();
-            self.shared.mail.store(false, Ordering::Relaxed);
-            for number in inbox.numbers.drain(..) {
-                let ticket = &seats[number as usize].ticket;
-                ticket.posted.store(false, Ordering::Relaxed);
-                if ticket.put_on_chain() && self.shared.on_wake.is_some() {
-                    woken.push(number);
-                }
-            }
-        }
-        self.is_collecting.set(true);
-        for number in woken {
-            self.shared.tell_woken(number);
-        }
-        self.is_collecting.set(false);
-    }
 }
 
 impl<C> Drop for ReadyQueue<C> {
@@ -373,16 +381,14 @@ impl<C> Seat<C> {
 
     #[inline]
     fn is_lost(&self) -> bool {
-        !self.ticket.is_queued()
-            && !self.is_waker_kept()
-            && !self.ticket.posted.load(Ordering::Relaxed)
+        // A ticket in the inbox is a clone that is kept.
+        !self.is_waker_kept() && !self.ticket.is_queued()
     }
 
     /// Whether anybody but the seat holds a clone of the ticket.
     fn is_waker_kept(&self) -> bool {
         let is_kept = Arc::strong_count(&self.ticket) > OWN_CLONES;
-        // A clone may have woken the child and then been dropped, on another thread. Whoever sees
-        // here that it is gone must also see that it was `posted`.
+        // A clone may have been dropped on another thread. What that thread did before, we see.
         fence(Ordering::Acquire);
         is_kept
     }

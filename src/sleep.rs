@@ -7,8 +7,8 @@
 //! and does nothing between polls.
 //!
 //! Its time begins at the first poll, not when it is made, because a future does nothing before it
-//! is polled. (tokio's counts from where it is made.) It never ends early: when it is woken, the
-//! timer has fired, and the wheel fires nothing before its time (I5).
+//! is polled. (tokio's counts from where it is made.) It never ends early, and a poll
+//! after its deadline finds it ready, whether or not its timer has fired (I5).
 //!
 //! [`block_for`] is the other way to wait. It holds the thread, as `time.sleep` does, and nothing
 //! else can run.
@@ -22,9 +22,10 @@ use crate::panics::drop_each;
 use crate::timer_wheel::TimerKey;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -134,7 +135,7 @@ pub fn block_for(duration: Duration) {
 ///
 /// # Panics
 ///
-/// When it is polled outside a running event loop.
+/// When it is polled outside a running event loop, or in another one than that which polled it first.
 ///
 /// It belongs to the loop on its thread, so it cannot be sent to another one:
 ///
@@ -155,7 +156,7 @@ enum State {
     At(Instant),
     /// Its timer is on the wheel of this loop, due at so many nanoseconds on its clock.
     Set {
-        owner: Rc<Core>,
+        owner: Weak<Core>,
         timer: TimerKey,
         deadline: u64,
     },
@@ -172,51 +173,62 @@ impl Future for Sleep {
         let Some(core) = current() else {
             panic!("sleep {OUTSIDE}")
         };
-        if let State::Set { owner, timer, .. } = &self.state
-            && Rc::ptr_eq(owner, &core)
-        {
-            if core.refresh_timer(*timer, cx.waker()) {
-                core.waits_for.set(Some(self.made_at));
-                return Poll::Pending;
-            }
-            // The timer is gone from the wheel because it has fired.
-            self.state = State::Done;
-            return Poll::Ready(());
-        }
-        let now = core.look_at_clock();
+        let now = core.clock.elapsed_nanos();
         let deadline = match &self.state {
-            State::Never => None,
             State::Done => return Poll::Ready(()),
+            State::Never => return Poll::Pending,
             State::After(nanos) => now.checked_add(*nanos),
             State::At(moment) => core.clock.nanos(*moment),
-            // It went on in another loop, whose clock counts from another moment.
             State::Set {
                 owner, deadline, ..
-            } => core.clock.nanos(owner.clock.moment(*deadline)),
+            } => {
+                assert!(
+                    owner.as_ptr() == Rc::as_ptr(&core),
+                    "a sleep belongs to the event loop that polled it first: make another one here"
+                );
+                Some(*deadline)
+            }
         };
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            self.state = State::Done;
+        // What is never due is no timer, and keeps no waker.
+        let Some(deadline) = deadline else {
+            self.state = State::Never;
+            return Poll::Pending;
+        };
+        if deadline <= now {
+            // Its timer may not have fired yet: nothing keeps a late sleep waiting (I5).
+            let set = mem::replace(&mut self.state, State::Done);
+            set.cancel();
             return Poll::Ready(());
         }
-        core.waits_for.set(Some(self.made_at));
-        // What is never due is no timer, and keeps no waker.
-        if let Some(deadline) = deadline {
-            let timer = core.set_timer(deadline, cx.waker(), self.made_at);
-            self.state = State::Set {
-                owner: core,
-                timer,
-                deadline,
-            };
+        match &self.state {
+            State::Set { timer, .. } => core.refresh_timer(*timer, cx.waker()),
+            _ => {
+                let timer = core.set_timer(deadline, cx.waker(), self.made_at);
+                self.state = State::Set {
+                    owner: Rc::downgrade(&core),
+                    timer,
+                    deadline,
+                };
+            }
         }
         Poll::Pending
     }
 }
 
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let State::Set { owner, timer, .. } = &self.state {
+impl State {
+    /// Takes its timer off the wheel, if that still turns and the timer has not fired.
+    fn cancel(&self) {
+        if let State::Set { owner, timer, .. } = self
+            && let Some(owner) = owner.upgrade()
+        {
             owner.cancel_timer(*timer);
         }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.state.cancel();
     }
 }
 
@@ -256,21 +268,19 @@ impl Core {
         key
     }
 
-    /// Makes `waker` the one that the timer wakes. False if the timer has fired.
-    fn refresh_timer(&self, key: TimerKey, waker: &Waker) -> bool {
+    /// Makes `waker` the one that the timer wakes.
+    fn refresh_timer(&self, key: TimerKey, waker: &Waker) {
         match self.timers.borrow().get(key) {
-            None => return false,
-            Some(old) if old.will_wake(waker) => return true,
-            Some(_) => {}
+            Some(old) if !old.will_wake(waker) => {}
+            _ => return,
         }
         let waker = waker.clone();
         let old = self
             .timers
             .borrow_mut()
             .get_mut(key)
-            .map(|old| std::mem::replace(old, waker));
+            .map(|old| mem::replace(old, waker));
         drop(old);
-        true
     }
 
     fn cancel_timer(&self, key: TimerKey) {
@@ -291,8 +301,6 @@ impl Core {
             at,
         });
         self.clock.block_for(duration);
-        // So that what has come due meanwhile fires at the end of this turn.
-        self.look_at_clock();
         self.tell(|| EventKind::BlockEnded {
             task: self.running(),
         });

@@ -12,45 +12,42 @@ use crate::ready_queue::ReadyQueue;
 use crate::task::{Child, Tasks};
 use std::fmt::Write;
 
-/// Whether every task is proved to be lost.
-pub(crate) fn is_proved(ready: &ReadyQueue<Child>) -> bool {
-    let mut is_proved = true;
-    ready.inspect(|number, _| is_proved &= ready.is_lost(number));
-    is_proved
-}
+/// So many tasks are named. A report of all of them would be too long to read, or to write.
+const MOST_NAMED: usize = 20;
 
 /// The tasks that wait, and what is known of each.
 pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
-    let verdict = match is_proved(ready) {
+    let verdict = match ready.is_lost_whole() {
         true => "nothing can ever wake",
         false => "nothing has woken",
     };
     let mut report =
         format!("stuck: no task is ready, no timer is set, and {verdict} these tasks:");
-    ready.inspect(|number, child| {
+    let mut waiting = 0;
+    ready.inspect(|number, _| {
+        waiting += 1;
+        if waiting > MOST_NAMED {
+            return;
+        }
         let task = tasks.id(number);
-        let labels = tasks.labels.borrow();
-        let label = labels
-            .get(&task)
-            .map(|label| format!(" \"{label}\""))
-            .unwrap_or_default();
+        // `:?` shows control characters, where a terminal would obey them.
+        let label = match tasks.labels.borrow().get(&task) {
+            Some(label) => format!(" {label:?}"),
+            None => String::new(),
+        };
         let spawned = match task {
             TaskId::ROOT => "the future of block_on at",
             _ => "spawned at",
         };
         let at = tasks.table.borrow()[number].spawned_at;
-        let pending = match child.waits_for {
-            Some(made_at) => format!("waits for the sleep made at {made_at}"),
-            None => "what it waits for is not known".to_string(),
-        };
         let waker = match ready.is_lost(number) {
             true => "kept no waker, so nothing can ever poll it again",
             false => "its waker is kept somewhere, but no wake has come",
         };
-        let _ = write!(
-            report,
-            "\n  task {task}{label}, {spawned} {at}: {pending}; {waker}"
-        );
+        let _ = write!(report, "\n  task {task}{label}, {spawned} {at}: {waker}");
     });
+    if waiting > MOST_NAMED {
+        let _ = write!(report, "\n  and {} more", waiting - MOST_NAMED);
+    }
     report
 }

@@ -31,7 +31,7 @@ use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// A future of any type, whose output is boxed.
@@ -52,15 +52,12 @@ where
 /// What sits in a seat of the loop's ready queue.
 pub(crate) struct Child {
     pub(crate) job: Pin<Box<dyn Job>>,
-    /// Where the sleep was made that was pending in the last poll.
-    pub(crate) waits_for: Option<&'static Location<'static>>,
 }
 
 impl Child {
     pub(crate) fn new(future: impl Future + 'static) -> Self {
         Child {
             job: Box::pin(future),
-            waits_for: None,
         }
     }
 }
@@ -284,14 +281,15 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Why a task has no output: it panicked, or its loop ended first. The names are tokio's.
 pub struct JoinError {
     task: TaskId,
-    panic: Option<Box<dyn Any + Send>>,
+    /// A payload need not be `Sync`, an error has to be: behind the lock it is.
+    panic: Option<Mutex<Box<dyn Any + Send>>>,
 }
 
 impl JoinError {
     pub(crate) fn panicked(task: TaskId, panic: Box<dyn Any + Send>) -> Self {
         JoinError {
             task,
-            panic: Some(panic),
+            panic: Some(Mutex::new(panic)),
         }
     }
 
@@ -319,6 +317,8 @@ impl JoinError {
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         self.panic
             .expect("this JoinError holds no panic: ask `is_panic` first")
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -328,6 +328,7 @@ impl fmt::Display for JoinError {
         let Some(panic) = &self.panic else {
             return write!(f, "task {task} was cancelled: its event loop ended first");
         };
+        let panic = panic.lock().unwrap_or_else(PoisonError::into_inner);
         let message = panic
             .downcast_ref::<&str>()
             .copied()

@@ -34,6 +34,7 @@
 //! pointer in sight. Read next: `clock.rs`, which says what time it is.
 
 use crate::slab::{Key, NONE, Slab};
+use std::fmt;
 
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
@@ -78,7 +79,7 @@ pub struct TimerWheel<T> {
 }
 
 /// Names one timer of one [`TimerWheel`], and is never mistaken for a later one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TimerKey(pub(crate) Key);
 
 /// A timer, and the level and slot to which it moved.
@@ -308,6 +309,15 @@ impl<T> TimerWheel<T> {
             *list = EMPTY;
             self.occupied[level] &= !(1 << slot);
         }
+    }
+}
+
+impl<T> fmt::Debug for TimerWheel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerWheel")
+            .field("len", &self.len())
+            .field("next_deadline", &self.next_deadline())
+            .finish_non_exhaustive()
     }
 }
 

@@ -983,7 +983,7 @@ fn an_observer_that_panics_and_whose_destructor_panics() {
         || {
             let is_dropped = |kind: &EventKind| matches!(kind, EventKind::TaskDropped { .. });
             let is_parked = |kind: &EventKind| matches!(kind, EventKind::Parked { .. });
-            let is_polled = |kind: &EventKind| matches!(kind, EventKind::PollStarted { .. });
+            let is_polled = |kind: &EventKind| matches!(kind, EventKind::PollEnded { .. });
             type Meant = fn(&EventKind) -> bool;
             for fatal in [is_dropped as Meant, is_parked as Meant, is_polled as Meant] {
                 let (bomb, drops) = Bomb::new();
@@ -1064,9 +1064,9 @@ fn wakers_in_the_wheel_that_panic_when_they_are_dropped() {
                     nap
                 })
             });
-            // Nobody is told: the sleeps go on, and the loop has ended well.
+            // Nobody is told: the sleeps live on, and the loop has ended well.
             assert_eq!(drops.load(SeqCst), 3);
-            simulate(gather(sleeps));
+            drop(sleeps);
         },
     );
 }
@@ -1359,4 +1359,26 @@ fn a_standard_error_that_is_closed_does_no_harm() {
     // The pipe has nobody at its other end.
     drop(child.stderr.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn due_wakers_that_panic_one_after_another_end_no_process() {
+    in_a_process(
+        "due_wakers_that_panic_one_after_another_end_no_process",
+        || {
+            let on_wake = wild(|| panic!("on wake"), || {});
+            let on_drop = wild(|| {}, || panic!("on drop"));
+            let panicked = panic_of(|| {
+                simulate(async move {
+                    let mut naps = [sleep(SECOND), sleep(SECOND)];
+                    assert!(poll_once(&mut naps[0], &on_wake).is_pending());
+                    assert!(poll_once(&mut naps[1], &on_drop).is_pending());
+                    // The wheel has the last clones.
+                    drop((on_wake, on_drop));
+                    sleep(5 * SECOND).await;
+                })
+            });
+            assert_eq!(panicked.message, "on wake");
+        },
+    );
 }

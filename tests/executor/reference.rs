@@ -371,20 +371,34 @@ struct Queue(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     ready: VecDeque<usize>,
-    /// Woken by another thread, or while the owner did not run. Seen before the next poll.
+    /// Woken by another thread, or while the owner did not run. Seen before the next poll, and
+    /// before the next wake from here.
     mail: VecDeque<usize>,
+    /// Their wakes mean nothing.
+    done: Vec<usize>,
     runs_on: Option<ThreadId>,
     parent: Option<Waker>,
 }
 
-impl Queue {
-    fn collect(&self) {
-        let mut waiting = self.0.lock().unwrap();
-        while let Some(number) = waiting.mail.pop_front() {
-            if !waiting.ready.contains(&number) {
-                waiting.ready.push_back(number);
+impl Waiting {
+    fn collect(&mut self) {
+        while let Some(number) = self.mail.pop_front() {
+            if !self.ready.contains(&number) {
+                self.ready.push_back(number);
             }
         }
+    }
+}
+
+impl Queue {
+    fn collect(&self) {
+        self.0.lock().unwrap().collect();
+    }
+
+    fn is_done(&self, number: usize) {
+        let mut waiting = self.0.lock().unwrap();
+        waiting.mail.retain(|woken| *woken != number);
+        waiting.done.push(number);
     }
 
     fn next(&self) -> usize {
@@ -412,7 +426,11 @@ impl Wake for Numbered {
     fn wake(self: Arc<Self>) {
         let number = self.0;
         let mut waiting = self.1.0.lock().unwrap();
+        if waiting.done.contains(&number) {
+            return;
+        }
         if waiting.runs_on == Some(thread::current().id()) {
+            waiting.collect();
             if !waiting.ready.contains(&number) {
                 waiting.ready.push_back(number);
             }
@@ -551,7 +569,10 @@ impl Executor for Naive {
             is_well: None,
             waiter: None,
         });
-        self.0.queue.0.lock().unwrap().ready.push_back(number);
+        let mut waiting = self.0.queue.0.lock().unwrap();
+        waiting.collect();
+        waiting.ready.push_back(number);
+        drop(waiting);
         Box::pin(NaiveHandle(self.clone(), number))
     }
 
@@ -574,6 +595,10 @@ impl Future for NaiveSleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let state = Rc::clone(&self.executor.0);
         let mut timers = state.timers.borrow_mut();
+        if self.deadline <= state.time.get() {
+            timers.retain(|timer| Some(timer.number) != self.number);
+            return Poll::Ready(());
+        }
         if self.number.is_some() {
             let mut own = timers
                 .iter_mut()
@@ -585,9 +610,6 @@ impl Future for NaiveSleep {
                 }
                 None => Poll::Ready(()),
             };
-        }
-        if self.deadline <= state.time.get() {
-            return Poll::Ready(());
         }
         let number = state.timers_made.get();
         state.timers_made.set(number + 1);
@@ -652,7 +674,10 @@ impl Future for NaiveGather {
             let inner = &mut Context::from_waker(&waker);
             match catch_unwind(AssertUnwindSafe(|| child.as_mut().poll(inner))) {
                 Ok(Poll::Pending) => {}
-                Ok(Poll::Ready(())) => self.children[number] = None,
+                Ok(Poll::Ready(())) => {
+                    self.children[number] = None;
+                    queue.is_done(number);
+                }
                 Err(panic) => {
                     self.children[number] = None;
                     resume_unwind(panic);

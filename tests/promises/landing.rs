@@ -1,4 +1,4 @@
-//! Promises in new words. `demitasse::small` keeps them; the other executor will soon.
+//! Time that is read when it matters, late wakes that mean nothing, and wakes from all sides in order.
 
 use super::executor::{block_on, gather, sleep, spawn, yield_now};
 use super::support::{Bell, Log, MILLISECOND, Probe, boxed, elsewhere, poll_once};

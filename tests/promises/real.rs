@@ -7,6 +7,7 @@ mod block_on;
 mod end;
 mod gather;
 mod handles;
+mod landing;
 mod tasks;
 mod time;
 mod timers;

@@ -113,9 +113,10 @@ fn kind(event: &EventKind) -> u8 {
         Kind::BlockStarted { .. } => 18,
         Kind::BlockEnded { .. } => 19,
         Kind::FuturePollStarted { .. } => 20,
+        Kind::FuturePollEnded { panicked: true, .. } => 24,
         Kind::FuturePollEnded { ready, .. } => 21 + u8::from(*ready),
         Kind::FutureDropped { .. } => 23,
-        _ => 24,
+        _ => 25,
     }
 }
 

@@ -57,6 +57,7 @@ table! { Sentence:
     GOES_ON = "works", "Inside {outer}, {inner} is polled again: it goes on where it waited.";
     NOT_YET = "works", "{about} answers `Pending`: not yet. Its `poll` returns at once.";
     READY = "works", "{about} answers `Ready`: it is done.";
+    BREAKS = "works", "{about} panics: its poll ends without an answer.";
     SLEEPS = "waits", "{inner} must wait: it leaves its waker on the wheel, for {until}.";
     MOVED = "waits", "The hand of the wheel has come near: {whose}'s timer moves to level {level}, slot {slot}.";
     FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that it left.";
@@ -222,6 +223,7 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
             _ => told(BEGINS),
         },
         Kind::FuturePollEnded { ready: true, .. } => told(READY),
+        Kind::FuturePollEnded { panicked: true, .. } => told(BREAKS),
         Kind::FuturePollEnded { .. } => (NOT_YET, Some(AN_ANSWER), Some(WHAT_AT_PENDING)),
         Kind::TimerSet { .. } => (SLEEPS, (scene.timers.len() == 2).then_some(BOTH), None),
         Kind::TimerMoved { .. } => told(MOVED),
