@@ -12,6 +12,7 @@ use std::fs;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -201,14 +202,14 @@ fn a_signal_comes(asked: &Asked) {
     };
     let (mut client, mut server) = pair();
     let writer = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(50));
+        wait_for_sleep(&this_thread);
         let number = this_thread.file_name().unwrap_or_default();
         let kill = Command::new("kill").arg("-BUS").arg(number).status();
         assert!(
             kill.is_ok_and(|status| status.success()),
             "a signal is sent"
         );
-        thread::sleep(Duration::from_millis(50));
+        wait_for_sleep(&this_thread);
         server.write_all(b"espresso").unwrap();
         server
     });
@@ -216,6 +217,26 @@ fn a_signal_comes(asked: &Asked) {
     let read = client.read(&mut [0; 100]).unwrap();
     assert_eq!(read, 8, "bytes that can be read after a signal");
     writer.join().unwrap();
+}
+
+/// Waits until a thread has slept for a while, as the kernel tells it, but not for ever: a loop that
+/// spins never sleeps, and is judged elsewhere. However busy the machine is, a signal then meets a
+/// loop that sleeps, and data do not come before it has met the signal.
+fn wait_for_sleep(thread: &Path) {
+    let stat = Path::new("/proc").join(thread).join("stat");
+    let mut asleep = 0;
+    for _ in 0..300 {
+        thread::sleep(Duration::from_millis(10));
+        let state = fs::read_to_string(&stat).unwrap_or_default();
+        let is_asleep = state
+            .rsplit(") ")
+            .next()
+            .is_some_and(|s| s.starts_with('S'));
+        asleep = if is_asleep { asleep + 1 } else { 0 };
+        if asleep == 10 {
+            return;
+        }
+    }
 }
 
 /// Runs a step once more, in a process with this variable and other limits: they are a process's,
