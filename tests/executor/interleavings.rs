@@ -4,7 +4,8 @@
 //! model of the two, cut into the steps that no other thread can divide: one step between taking a
 //! lock and releasing it, one for each load and store outside. A loop with one task, and threads
 //! that each bring a letter, wake the task and drop the waker, take their steps in every possible
-//! order. In each state the promises must hold, and whoever waits at the end must wait for nothing.
+//! order. The task may end at any of its polls, and then the loop ends, or another task takes its
+//! seat. In each state the promises must hold, and whoever waits at the end must wait for nothing.
 //!
 //! A model can be right where the code is wrong. So the steps bear the names of the functions in
 //! `ready_queue.rs` and `event_loop.rs`, and each guard in them is left out once, to see that the
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Flaw {
     None,
-    /// A number is posted although it is in the inbox.
+    /// A ticket is posted although it is in the inbox.
     PostsTwice,
     /// Mail is put on the chain although the number is there.
     ChainsTwice,
@@ -37,13 +38,19 @@ enum Flaw {
     TellsNobody,
     /// An unpark before the park is lost.
     ForgetsToken,
-    /// A lost waker is looked for in the mail first, and only then counted.
-    CountsLast,
+    /// The observer is told `Parked` after the last look, and may use up the token.
+    TellsAfterTheLook,
+    /// The inbox holds numbers, so that what is in it is no clone of the waker.
+    PostsNumbers,
+    /// The ticket of a task that is done is not retired.
+    RetiresNothing,
+    /// Mail of a ticket that is retired reaches the seat.
+    TakesOldMail,
     /// The end of the loop does not close the inbox.
     StaysOpen,
 }
 
-const ALL_FLAWS: [Flaw; 9] = [
+const ALL_FLAWS: [Flaw; 12] = [
     Flaw::PostsTwice,
     Flaw::ChainsTwice,
     Flaw::ClearsLate,
@@ -51,7 +58,10 @@ const ALL_FLAWS: [Flaw; 9] = [
     Flaw::RestsUnseen,
     Flaw::TellsNobody,
     Flaw::ForgetsToken,
-    Flaw::CountsLast,
+    Flaw::TellsAfterTheLook,
+    Flaw::PostsNumbers,
+    Flaw::RetiresNothing,
+    Flaw::TakesOldMail,
     Flaw::StaysOpen,
 ];
 
@@ -72,14 +82,19 @@ enum Owner {
     PollEnds,
     /// `is_lost`: how many clones of the waker are there?
     CountsWakers,
-    /// `is_lost`: is the number in the inbox?
-    LooksIntoMail,
+    /// `leave`: does anybody keep a waker?
+    Leaves,
+    /// `leave`, under the lock.
+    Retires,
+    /// `park`: tells the observer, who may park this thread, and so use up its token.
+    Tells,
     /// `rest`: is anything ready?
     WantsToRest,
     /// `rest`, under the lock.
     Rests,
     Parks,
     Parked,
+    /// `forget_consumer`, under the lock.
     Unparked,
     /// `close`, under the lock.
     Closes,
@@ -117,11 +132,12 @@ struct Model {
     letters: u8,
     seen: u8,
     polls: u8,
-    /// What `CountsWakers` and `LooksIntoMail` have seen.
-    clones: u8,
-    was_posted: bool,
     is_lost: bool,
     wakes: u8,
+    /// The first task is done, and another one has its seat. How often that was polled.
+    has_left: bool,
+    is_retired: bool,
+    next_polls: u8,
 }
 
 impl Model {
@@ -141,10 +157,11 @@ impl Model {
             letters: 0,
             seen: 0,
             polls: 0,
-            clones: 0,
-            was_posted: false,
             is_lost: false,
             wakes: 0,
+            has_left: false,
+            is_retired: false,
+            next_polls: 0,
         }
     }
 
@@ -159,6 +176,12 @@ impl Model {
             let mut next = self.clone();
             next.owner = Owner::Closes;
             all.push(next);
+            // Or the task ends, and the loop goes on.
+            if !self.has_left {
+                let mut next = self.clone();
+                next.owner = Owner::Leaves;
+                all.push(next);
+            }
         }
         for thread in 0..self.threads.len() {
             if let Some(next) = self.thread_steps(thread, flaw) {
@@ -174,15 +197,16 @@ impl Model {
         m.owner = match self.owner {
             Owner::LooksAtFlag if m.has_mail => Owner::EmptiesInbox,
             Owner::LooksAtFlag if m.chain > 0 => Owner::Takes,
-            Owner::LooksAtFlag => Owner::WantsToRest,
+            Owner::LooksAtFlag => Owner::Tells,
             Owner::EmptiesInbox => {
-                for _ in 0..m.inbox {
+                let is_old = m.is_retired && flaw != Flaw::TakesOldMail;
+                for _ in 0..if is_old { 0 } else { m.inbox } {
                     if m.chain == 0 || flaw == Flaw::ChainsTwice {
                         m.chain += 1;
                     }
                 }
                 m.inbox = 0;
-                m.is_posted = false;
+                m.is_posted &= is_old;
                 match flaw {
                     Flaw::LowersFlagLate => Owner::LowersFlag,
                     _ => {
@@ -199,9 +223,14 @@ impl Model {
                 if flaw != Flaw::ClearsLate {
                     m.chain -= 1;
                 }
-                m.polls += 1;
+                match m.has_left {
+                    true => m.next_polls += 1,
+                    false => m.polls += 1,
+                }
                 Owner::Polls
             }
+            // The letters are for the first task.
+            Owner::Polls if m.has_left => Owner::LooksAtFlag,
             Owner::Polls => {
                 m.seen = m.letters;
                 Owner::PollEnds
@@ -212,24 +241,32 @@ impl Model {
                     m.inbox = 0;
                     m.is_posted = false;
                 }
-                match flaw {
-                    Flaw::CountsLast => Owner::LooksIntoMail,
-                    _ => Owner::CountsWakers,
-                }
+                Owner::CountsWakers
             }
             Owner::CountsWakers => {
-                m.clones = self.clones_now();
-                match flaw {
-                    Flaw::CountsLast => m.judge(),
-                    _ => Owner::LooksIntoMail,
+                m.is_lost = m.chain == 0 && self.clones_now(flaw) == 0;
+                Owner::LooksAtFlag
+            }
+            Owner::Leaves => {
+                m.has_left = true;
+                // The next task has the seat, and is ready.
+                m.chain = 1;
+                match self.clones_now(flaw) {
+                    0 => Owner::LooksAtFlag,
+                    _ => Owner::Retires,
                 }
             }
-            Owner::LooksIntoMail => {
-                m.was_posted = m.is_posted;
-                match flaw {
-                    Flaw::CountsLast => Owner::CountsWakers,
-                    _ => m.judge(),
+            Owner::Retires => {
+                if flaw != Flaw::RetiresNothing {
+                    (m.is_retired, m.is_posted) = (true, true);
                 }
+                Owner::LooksAtFlag
+            }
+            Owner::Tells => {
+                if flaw != Flaw::TellsAfterTheLook {
+                    m.token = false;
+                }
+                Owner::WantsToRest
             }
             Owner::WantsToRest if m.chain > 0 || m.has_mail => Owner::LooksAtFlag,
             Owner::WantsToRest => Owner::Rests,
@@ -237,6 +274,10 @@ impl Model {
             Owner::Rests => {
                 m.consumer = true;
                 Owner::Parks
+            }
+            Owner::Parks if flaw == Flaw::TellsAfterTheLook => {
+                m.token = false;
+                Owner::Parked
             }
             Owner::Parks if m.token => {
                 m.token = false;
@@ -248,7 +289,10 @@ impl Model {
                 Owner::Unparked
             }
             Owner::Parked => return None,
-            Owner::Unparked => Owner::LooksAtFlag,
+            Owner::Unparked => {
+                m.consumer = false;
+                Owner::LooksAtFlag
+            }
             Owner::Closes => {
                 m.is_closed = flaw != Flaw::StaysOpen;
                 m.inbox = 0;
@@ -260,15 +304,14 @@ impl Model {
         Some(next)
     }
 
-    /// The end of `is_lost`.
-    fn judge(&mut self) -> Owner {
-        self.is_lost = self.chain == 0 && self.clones == 0 && !self.was_posted;
-        Owner::LooksAtFlag
-    }
-
-    fn clones_now(&self) -> u8 {
+    /// The clones that the seat does not hold: those of the threads, and that in the inbox.
+    fn clones_now(&self, flaw: Flaw) -> u8 {
         let held = |thread: &&Thread| **thread != Thread::Gone;
-        self.threads.iter().filter(held).count() as u8
+        let in_threads = self.threads.iter().filter(held).count() as u8;
+        match flaw {
+            Flaw::PostsNumbers => in_threads,
+            _ => in_threads + self.inbox,
+        }
     }
 
     fn thread_steps(&self, thread: usize, flaw: Flaw) -> Option<Model> {
@@ -341,7 +384,10 @@ impl Model {
         if self.owner == Owner::Ended && self.inbox > 0 {
             return Some("I3: mail for nobody");
         }
-        if self.is_lost && self.seen < self.letters {
+        if self.next_polls > 1 {
+            return Some("I3: a wake for a task that is done polls the next one in its seat");
+        }
+        if self.is_lost && !self.has_left && self.seen < self.letters {
             return Some("I13: it was taken for lost, and has letters to read");
         }
         None
@@ -350,7 +396,9 @@ impl Model {
     /// What must hold where nobody can take a step.
     fn broken_end(&self) -> Option<&'static str> {
         match self.owner {
-            Owner::Parked if self.seen < self.letters => Some("I2: a wake was lost"),
+            Owner::Parked if !self.has_left && self.seen < self.letters => {
+                Some("I2: a wake was lost")
+            }
             Owner::Parked | Owner::Ended => None,
             _ => Some("the loop is neither parked nor ended"),
         }
@@ -414,7 +462,10 @@ fn each_flaw_is_noticed() {
         "I9: parked, there is mail, and nobody comes",
         "I9: parked, there is mail, and nobody comes",
         "I9: parked, there is mail, and nobody comes",
+        "I9: parked, there is mail, and nobody comes",
         "I13: it was taken for lost, and has letters to read",
+        "I3: a wake for a task that is done polls the next one in its seat",
+        "I3: a wake for a task that is done polls the next one in its seat",
         "I3: mail for nobody",
     ];
     let found = ALL_FLAWS.map(|flaw| noticed(flaw).unwrap_or("nothing"));
