@@ -32,9 +32,9 @@
 //! Read next: `event.rs`, what the loop tells those who watch.
 
 use crate::panics::drop_each;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
@@ -181,20 +181,22 @@ impl Shared {
 
     #[cold]
     fn empty_inbox(&self) {
-        let mut arrived = Vec::new();
+        let mut woken = Vec::new();
         {
             let mut inbox = self.inbox();
             self.mail.store(false, Ordering::Relaxed);
-            mem::swap(&mut arrived, &mut inbox.tickets);
-            arrived.retain(|ticket| {
-                !ticket.is_retired() && {
-                    ticket.posted.store(false, Ordering::Relaxed);
-                    ticket.put_on_chain()
+            for ticket in inbox.tickets.drain(..) {
+                if ticket.is_retired() {
+                    continue;
                 }
-            });
+                ticket.posted.store(false, Ordering::Relaxed);
+                if ticket.put_on_chain() && self.on_wake.is_some() {
+                    woken.push(ticket.number);
+                }
+            }
         }
-        for ticket in arrived {
-            self.tell_woken(ticket.number, true);
+        for number in woken {
+            self.tell_woken(number, true);
         }
     }
 
@@ -313,6 +315,11 @@ impl<C> ReadyQueue<C> {
         seated.all(Seat::is_lost)
     }
 
+    /// Whether a child has this number now.
+    pub(crate) fn is_seated(&self, number: u32) -> bool {
+        self.seats.borrow()[number as usize].child.is_some()
+    }
+
     /// The children that have not left, with their numbers.
     pub(crate) fn inspect(&self, mut look: impl FnMut(u32, &C)) {
         for (seat, number) in self.seats.borrow().iter().zip(0..) {
@@ -387,10 +394,10 @@ impl<C> Seat<C> {
 
     /// Whether anybody but the seat holds a clone of the ticket.
     fn is_waker_kept(&self) -> bool {
-        let is_kept = Arc::strong_count(&self.ticket) > OWN_CLONES;
-        // A clone may have been dropped on another thread. What that thread did before, we see.
-        fence(Ordering::Acquire);
-        is_kept
+        // The count cannot be out of date on the wrong side. It was higher as soon as the child was
+        // lent its waker and cloned it, and only who has a clone can make another. Once it has come
+        // down to our own, it stays there; and a ticket in the inbox counts.
+        Arc::strong_count(&self.ticket) > OWN_CLONES
     }
 }
 
@@ -403,9 +410,10 @@ impl Drop for Home<'_> {
     }
 }
 
-/// A name for this thread: the address of a variable of which each thread has its own. (`ThreadId`
-/// would do, but asking for it clones an `Arc`.)
+/// A name for this thread: a number that no other thread ever has, not even when this one has ended.
+/// (`ThreadId` would do, but asking for it clones an `Arc`.)
 fn this_thread() -> usize {
-    thread_local!(static HERE: Cell<u8> = const { Cell::new(0) });
-    HERE.with(|here| here.as_ptr() as usize)
+    static NEXT: AtomicUsize = AtomicUsize::new(NOWHERE + 1);
+    thread_local!(static NAME: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    NAME.with(|name| *name)
 }
