@@ -21,9 +21,6 @@ use std::thread;
 /// What a panic carries.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// How many panics in a row may come of dropping one value. What is then left is forgotten.
-const MOST_PAYLOADS: usize = 8;
-
 /// Runs code that may panic.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work))
@@ -31,13 +28,12 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
 
 /// Drops a value whose destructor may panic, when there is nobody left to tell.
 pub(crate) fn drop_quietly<T>(value: T) {
-    let mut panic = catch(|| drop(value)).err();
-    for _ in 0..MOST_PAYLOADS {
-        let Some(payload) = panic else { return };
-        panic = catch(|| drop(payload)).err();
+    if let Err(payload) = catch(|| drop(value))
+        && let Err(next) = catch(|| drop(payload))
+    {
+        // What this carries may throw another one in its turn, and so on for ever.
+        mem::forget(next);
     }
-    // Each payload has thrown another one when it was dropped. That could go on for ever.
-    mem::forget(panic);
 }
 
 /// The first panic of the two; the other things are dropped. (Inlined, because every task that ends
