@@ -103,7 +103,12 @@ impl Core {
         let mut due = Vec::new();
         loop {
             self.ready.take_batch(&mut batch);
-            self.tell(|| EventKind::TurnStarted { ready: batch.len() });
+            self.tell(|| {
+                let ready = batch.iter().filter(|number| self.ready.is_seated(**number));
+                EventKind::TurnStarted {
+                    ready: ready.count(),
+                }
+            });
             while let Some(number) = batch.pop() {
                 if self.poll(number, root) {
                     return;

@@ -119,6 +119,8 @@ impl Ledger {
             }
             EventKind::TurnStarted { ready } => {
                 self.end_turn();
+                // A task may wake itself in its last poll.
+                self.queue.retain(|task| self.alive.contains(task));
                 assert_eq!(ready, self.queue.len(), "I8: all that are ready");
                 let next = self.timers.first().map(|timer| timer.0);
                 // A turn with nobody ready is there for the timers that ended the park.
@@ -130,7 +132,6 @@ impl Ledger {
             }
             EventKind::PollStarted { task } => {
                 assert!(!self.is_root_done, "I12: polled after the end");
-                self.skip_the_dead();
                 assert_ne!(self.in_turn, 0, "I8: polled in the next turn");
                 assert_eq!(self.queue.pop_front(), Some(task), "I14: in order");
                 self.in_turn -= 1;
@@ -179,15 +180,7 @@ impl Ledger {
         }
     }
 
-    fn skip_the_dead(&mut self) {
-        while self.in_turn > 0 && !self.alive.contains(&self.queue[0]) {
-            self.queue.pop_front();
-            self.in_turn -= 1;
-        }
-    }
-
     fn end_turn(&mut self) {
-        self.skip_the_dead();
         assert_eq!(self.in_turn, 0, "I8: one was left out in this turn");
     }
 }
