@@ -1,4 +1,4 @@
-//! How one gets into an event loop, and out again.
+//! The way into an event loop, and out again.
 //!
 //! [`block_on`] makes a loop, runs it until its future is done, and takes it down. Taking down is
 //! the harder half. Tasks that are left are dropped, and their destructors are code like any other:
@@ -206,7 +206,7 @@ pub fn simulate<F: IntoFuture>(future: F) -> F::Output {
 ///         sleep(Duration::from_secs(25)).await;
 ///         "espresso"
 ///     });
-///     // Here one can take the next order.
+///     // Meanwhile the next order can be taken.
 ///     assert_eq!(brewing.await.unwrap(), "espresso");
 /// });
 /// ```
@@ -258,7 +258,7 @@ impl Core {
                     false => catch(|| drop(child)),
                 };
                 let outcome = Err(JoinError::cancelled(task));
-                // This wakes whoever awaits it. The waker may panic as well, and the observer.
+                // This wakes the task that awaits it. The waker may panic as well, and the observer.
                 let told = catch(|| self.tell(|| EventKind::TaskDropped { task }));
                 let dropped = first(dropped, told);
                 let finished = catch(|| self.finish(number, waker, outcome));

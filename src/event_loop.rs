@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  spawn ──1──▶ READY ──2──▶ POLLING ──3──▶ DONE       1 Core::spawn           2 Core::run takes the batch
-//!                ▲             │   │                   3 Tasks::finish wakes whoever awaits the handle
+//!                ▲             │   │                   3 Tasks::finish wakes the task that awaits the handle
 //!                │             │   └──4──▶ READY       4 it woke itself during the poll
 //!                └──6── WAITING ◀──5──                 5 Pending: its waker is with a timer, a task, a thread ...
 //!                          └──7──▶ STUCK               6 Ticket::wake: its number goes on the queue, once
@@ -188,7 +188,7 @@ impl Core {
         });
     }
 
-    /// The end of a task: the handle gets what came of it, and whoever awaits the handle is woken.
+    /// The end of a task: the handle gets what came of it, and the task that awaits the handle is woken.
     pub(crate) fn finish(
         &self,
         number: u32,

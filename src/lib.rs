@@ -56,7 +56,7 @@
 //! | [`task.rs`](../src/demitasse/task.rs.html) | a spawned future, its place in the table, its handle |
 //! | [`stuck.rs`](../src/demitasse/stuck.rs.html) | what the loop says when it can never go on |
 //! | [`event_loop.rs`](../src/demitasse/event_loop.rs.html) | the loop: poll, fire, park |
-//! | [`block_on.rs`](../src/demitasse/block_on.rs.html) | how one gets into a loop, and out again |
+//! | [`block_on.rs`](../src/demitasse/block_on.rs.html) | the way into a loop, and out again |
 //! | [`sleep.rs`](../src/demitasse/sleep.rs.html) | the simplest future that waits |
 //! | [`yield_now.rs`](../src/demitasse/yield_now.rs.html) | a future that lets others go first |
 //! | [`gather.rs`](../src/demitasse/gather.rs.html) | many futures in one, with a ready queue of its own |

@@ -27,7 +27,7 @@
 //! - **I2** both marks are cleared just *before* the poll, so a wake that comes during the poll
 //!   counts;
 //! - **I3** a ticket whose child is gone stays marked for ever, so that late wakes do nothing;
-//! - **I9** whoever rests says first whom to wake, and looks again. See [`rest`](ReadyQueue::rest).
+//! - **I9** an owner that rests says first whom to wake, and then looks again. See [`rest`](ReadyQueue::rest).
 //!
 //! Read next: `event.rs`, what the loop tells those who watch.
 

@@ -82,7 +82,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The same for whoever knows that the slot is full.
+    /// The same for a caller that knows that the slot is full.
     #[inline]
     pub(crate) fn remove_at(&mut self, index: u32) -> T {
         let empty = Slot::Empty {
@@ -134,7 +134,7 @@ impl<T> Default for Slab<T> {
     }
 }
 
-/// For lists threaded through the table: whoever holds the index knows that the slot is full.
+/// For lists threaded through the table: a caller that holds the index knows that the slot is full.
 impl<T> Index<u32> for Slab<T> {
     type Output = T;
     fn index(&self, index: u32) -> &T {

@@ -44,8 +44,8 @@ const LEVELS: usize = 64usize.div_ceil(BITS as usize);
 /// hands back when it is due.
 ///
 /// Deadlines and `now` are nanoseconds (`u64`) since the wheel's own zero. The wheel reads no
-/// clock: whoever owns it says what time it is. The demitasse loop keeps the wakers of its
-/// [`Sleep`](crate::Sleep)s in one; it is public so that one can play with it. The design is the
+/// clock: its owner says what time it is. The demitasse loop keeps the wakers of its
+/// [`Sleep`](crate::Sleep)s in one; it is public, to be played with. The design is the
 /// hierarchical timing wheel of Varghese and Lauck, *Hashed and Hierarchical Timing Wheels* (SOSP
 /// 1987), with 11 levels of 64 slots.
 ///

@@ -54,7 +54,7 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.has_yielded = true;
-        // Whoever returns `Pending` must see to it that it is polled again. Nobody else will.
+        // A future that returns `Pending` must see to it that it is polled again. Nobody else will.
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -6,7 +6,7 @@
 //! never go on, and says which task it is, and which line gave that task to the loop.
 //!
 //! The first fetch makes the mistake. The others are as they should be, and their data comes in
-//! time; but whoever awaits them all waits for ever.
+//! time; but a task that awaits them all waits for ever.
 //!
 //! Read next: `src/stuck.rs`, which writes the report.
 
