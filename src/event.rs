@@ -125,7 +125,8 @@ pub enum EventKind {
         /// The timer.
         timer: u64,
     },
-    /// A `sleep` was dropped before it was due.
+    /// A timer was taken off the wheel before it fired: its `sleep` was dropped, or was polled after
+    /// its deadline and needs it no longer.
     TimerCancelled {
         /// The timer.
         timer: u64,
