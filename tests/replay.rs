@@ -10,8 +10,9 @@ use demitasse::{
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Once;
@@ -256,6 +257,22 @@ fn a_run_that_is_stuck_ends_there() {
         events.len() > replay.steps.len(),
         "the tasks are dropped after that"
     );
+}
+
+#[test]
+fn a_timer_that_leaves_the_wheel_late_was_not_dropped_before_its_time() {
+    let events = record(async {
+        let mut nap = pin!(instrument("nap", sleep(SECOND)));
+        poll_fn(|cx| {
+            assert!(nap.as_mut().poll(cx).is_pending());
+            block_for(2 * SECOND);
+            nap.as_mut().poll(cx)
+        })
+        .await;
+    });
+    let passed = "nap's time has passed, though its timer has not fired: \
+                  the timer is taken off the wheel.";
+    assert!(sentences(&all(&events)).contains(&passed));
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //! Read next: `svg.rs`.
 
 use super::objects::Objects;
-use super::replay::words::{labels, task_name};
+use super::replay::names::{labels, task_name};
 use super::timeline::Run;
 use demitasse::{EventKind, Outcome, TaskId, WokenBy};
 use std::collections::{BTreeMap, HashMap};

@@ -22,13 +22,14 @@
 
 mod json;
 mod lanes;
+pub mod names;
 mod page;
 mod plan;
 mod scene;
 mod show;
 mod source;
 mod tell;
-pub mod words;
+mod words;
 
 use super::timeline::text;
 use demitasse::{Event, EventKind, TaskId};
@@ -186,7 +187,7 @@ impl Later {
                     ..
                 } => {
                     if known.insert(*future) && open == 0 {
-                        begins.push((number, *task, words::short(label)));
+                        begins.push((number, *task, names::short(label)));
                     }
                     open += 1;
                 }

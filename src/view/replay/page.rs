@@ -14,10 +14,11 @@
 
 use super::json::{list, object, text};
 use super::lanes::{Bar, Lane, STATES, State};
+use super::names::plain;
 use super::show::{as_object, changed, seconds};
 use super::source::{self, Excerpt};
 use super::text::Unit;
-use super::words::{Ask, plain};
+use super::words::Ask;
 use super::{MOST_STEPS, Replay, Step, steps};
 use demitasse::Event;
 use std::time::Duration;

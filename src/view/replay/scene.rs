@@ -9,7 +9,7 @@
 //! Read next: `words.rs`, which says what an event did, and `show.rs`, which makes a scene visible.
 
 use super::lanes::{Lanes, State};
-use super::words::{is_root, labels, short, task_name};
+use super::names::{is_root, labels, short, task_name};
 use demitasse::{Event, EventKind, Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::Location;
@@ -98,6 +98,8 @@ pub struct Scene {
     pub lost: BTreeSet<TaskId>,
     /// Whose answer, or end, this step is about.
     pub about: String,
+    /// The timer that was taken off the wheel was due already.
+    pub is_past: bool,
     /// The task that is being polled was woken before.
     pub was_woken: bool,
     /// The line that this step is about, and what happens there.
@@ -205,6 +207,7 @@ impl Scene {
             Kind::TimerFired { timer } => self.timer_fired(*timer),
             Kind::TimerCancelled { timer } => {
                 let timer = self.take_timer(*timer);
+                self.is_past = timer.as_ref().is_some_and(|t| t.deadline <= event.time);
                 self.about = timer.map_or(String::new(), |timer| timer.whose);
             }
             Kind::Parked { .. } => self.set(THREAD, State::Parked),

@@ -7,9 +7,10 @@
 
 use super::json::{list, object, text};
 use super::lanes::{STATES, State, grouped};
+use super::names::{at, without_common_start};
 use super::scene::{Scene, Timer};
 use super::text::Unit;
-use super::words::{at, thread, without_common_start};
+use super::words::thread;
 use demitasse::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

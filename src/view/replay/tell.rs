@@ -6,8 +6,8 @@
 //!
 //! Read next: `page.rs`.
 
+use super::names::at;
 use super::text::{Style, clean};
-use super::words::at;
 use super::{MOST_STEPS, steps};
 use demitasse::Event;
 

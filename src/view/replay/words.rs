@@ -8,18 +8,13 @@
 //! shows it. A *question* comes before its step, where the reader wants to be asked; its answer is
 //! the step's own sentence. Each is asked once in a run.
 //!
-//! Names are the user's. A label is cut, and what would move a cursor or turn the text round is
-//! replaced.
-//!
 //! Read next: `show.rs`.
 
 use super::lanes::{State, grouped};
+use super::names::{at, is_root, without_common_start};
 use super::plan::Many;
 use super::scene::Scene;
-use super::text::clean;
 use demitasse::{Event, EventKind, Outcome, TaskId, WokenBy};
-use std::collections::HashMap;
-use std::time::Duration;
 
 /// Writes a table: a name, and what it stands for.
 macro_rules! table {
@@ -61,6 +56,7 @@ table! { Sentence:
     SLEEPS = "waits", "{inner} must wait: it leaves its waker on the wheel, for {until}.";
     MOVED = "waits", "The hand of the wheel has come near: {whose}'s timer moves to level {level}, slot {slot}.";
     FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that it left.";
+    PASSED = "waits", "{about}'s time has passed, though its timer has not fired: the timer is taken off the wheel.";
     CANCELLED = "waits", "{about}'s sleep is dropped before its time: its timer is taken off the wheel.";
     GONE = "loop", "{about} is dropped before it was done.";
     QUEUED = "wakes", "{task} is on the queue already: this wake changes nothing.";
@@ -228,6 +224,7 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
         Kind::TimerSet { .. } => (SLEEPS, (scene.timers.len() == 2).then_some(BOTH), None),
         Kind::TimerMoved { .. } => told(MOVED),
         Kind::TimerFired { .. } => told(FIRED),
+        Kind::TimerCancelled { .. } if scene.is_past => told(PASSED),
         Kind::TimerCancelled { .. } => told(CANCELLED),
         Kind::FutureDropped { .. } => told(GONE),
         _ => told(UNKNOWN),
@@ -311,83 +308,6 @@ fn names(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Names
         _ => {}
     }
     names
-}
-
-/// How long a label may be.
-const LONGEST_LABEL: usize = 32;
-
-/// Text as it can be shown in one line.
-pub fn plain(text: &str) -> String {
-    let shown = |c: char| match c {
-        // These turn the direction of the text that follows.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
-        c => c,
-    };
-    clean(text).chars().map(shown).collect()
-}
-
-/// A label as it can be shown.
-pub fn short(label: &str) -> String {
-    let label = plain(label).replace('`', "'");
-    match label.char_indices().nth(LONGEST_LABEL) {
-        Some((end, _)) => format!("{}…", &label[..end]),
-        None => label,
-    }
-}
-
-/// Endpoint A, B: what all names begin with is said once.
-pub fn without_common_start(mut names: Vec<&str>) -> Vec<&str> {
-    if let [first, rest @ ..] = &mut names[..] {
-        let ends = first.match_indices(' ').map(|(at, _)| at + 1).rev();
-        let is_common = |end: &usize| rest.iter().all(|name| name.starts_with(&first[..*end]));
-        let end = { ends }.find(is_common).unwrap_or(0);
-        for name in rest {
-            *name = &name[end..];
-        }
-    }
-    names
-}
-
-/// What each task is called besides its number: the first label that is seen in it. That may be
-/// after the task was first spoken of, so they are gathered before.
-pub fn labels(events: &[Event]) -> HashMap<TaskId, String> {
-    let mut labels = HashMap::new();
-    for event in events {
-        match &event.kind {
-            EventKind::Spawned { task, .. } if is_root(*task) => {
-                labels.insert(*task, "root".to_string());
-            }
-            EventKind::FuturePollStarted { task, label, .. } => {
-                labels.entry(*task).or_insert_with(|| short(label));
-            }
-            _ => {}
-        }
-    }
-    labels
-}
-
-/// root, task 1, or task 1 (its label).
-pub fn task_name(task: TaskId, label: Option<&str>) -> String {
-    match label {
-        Some(label) if is_root(task) => label.to_string(),
-        Some(label) => format!("task {task} ({label})"),
-        None => format!("task {task}"),
-    }
-}
-
-/// The future of `block_on`.
-pub fn is_root(task: TaskId) -> bool {
-    task.to_string() == "0"
-}
-
-/// A moment or a length, to the millisecond; finer where it must be.
-pub fn at(time: Duration) -> String {
-    let decimals = match time.subsec_nanos() {
-        nanos if nanos % 1_000_000 == 0 => 3,
-        nanos if nanos % 1_000 == 0 || time.as_millis() > 0 => 6,
-        _ => 9,
-    };
-    format!("{:.decimals$} s", time.as_secs_f64())
 }
 
 /// How many names there are in one line.
