@@ -237,6 +237,30 @@ fn a_loop_that_ends_in_the_midst_of_a_million_gives_all_back() {
 
 #[test]
 #[ignore = "takes seconds"]
+fn what_outlives_its_loop_holds_little_of_it() {
+    let _alone = alone();
+    let run = || {
+        simulate(async {
+            for _ in 0..MILLION {
+                drop(spawn(yield_now()));
+            }
+            let mut nap = sleep(SECOND);
+            assert!(poll_once(&mut nap, Waker::noop()).is_pending());
+            let mut named = instrument("named", pending::<()>());
+            assert!(poll_once(&mut named, Waker::noop()).is_pending());
+            (
+                nap,
+                named,
+                poll_fn(|cx| Poll::Ready(cx.waker().clone())).await,
+            )
+        })
+    };
+    let mut kept = Vec::new();
+    assert_it_leaves_nothing(20 * MILLION, || kept.push(run()));
+}
+
+#[test]
+#[ignore = "takes seconds"]
 fn a_million_loops_leave_nothing_behind() {
     let _alone = alone();
     let run = || {
