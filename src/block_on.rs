@@ -15,7 +15,7 @@
 //!
 //! Read next: `sleep.rs`, the first future on top of it.
 
-use crate::event::{Event, EventKind, Observer};
+use crate::event::{Event, EventKind, Observer, WokenBy};
 use crate::event_loop::{Core, Entered, current};
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::task::{Child, JoinError, JoinHandle};
@@ -33,6 +33,7 @@ use std::thread::{self, Thread};
 ///
 /// It belongs to one thread, and ends with its future. As asyncio's `Runner`, or tokio's
 /// `LocalRuntime`.
+#[derive(Default)]
 #[must_use = "an event loop does nothing until `block_on`"]
 pub struct EventLoop {
     is_simulated: bool,
@@ -42,10 +43,7 @@ pub struct EventLoop {
 impl EventLoop {
     /// A loop on the real clock.
     pub fn new() -> Self {
-        EventLoop {
-            is_simulated: false,
-            observer: None,
-        }
+        Self::default()
     }
 
     /// A loop on a simulated clock: time stands still while anything can run, and jumps to the next
@@ -53,7 +51,7 @@ impl EventLoop {
     pub fn simulated() -> Self {
         EventLoop {
             is_simulated: true,
-            observer: None,
+            ..Self::default()
         }
     }
 
@@ -102,9 +100,8 @@ impl EventLoop {
     pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
         let core = Rc::new(Core::new(self.is_simulated, self.observer));
         let entered = Entered::new(&core);
-        let home = core.ready.come_home();
         // The root future stays on the stack of this function: somebody keeps its seat.
-        core.spawn(Child::new(pending::<()>()), Location::caller());
+        core.spawn(Child::new(pending::<()>()).0, Location::caller());
 
         let unpark = Waker::from(Arc::new(Unpark(thread::current())));
         let mut root = pin!(None);
@@ -120,9 +117,8 @@ impl EventLoop {
         // Not dropped by the panic, for its destructor may panic too.
         let ran = first(ran, catch(|| root.set(None)));
         let ran = first(ran, core.close());
-        drop(home);
         drop(entered);
-        match first(ran, core.teller.close()) {
+        match first(ran, catch(|| drop(core))) {
             Ok(()) => output.expect("the loop runs until the root future is done"),
             Err(panic) => {
                 drop_quietly(output);
@@ -137,12 +133,6 @@ impl fmt::Debug for EventLoop {
         f.debug_struct("EventLoop")
             .field("is_simulated", &self.is_simulated)
             .finish_non_exhaustive()
-    }
-}
-
-impl Default for EventLoop {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -217,14 +207,16 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
             "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
         );
     };
-    let number = core.spawn(Child::new(future), Location::caller());
-    JoinHandle::new(&core.tasks, number)
+    let (child, handle) = Child::new(future);
+    core.spawn(child, Location::caller());
+    handle
 }
 
 /// The end of a loop.
 impl Core {
     /// The end of the loop. Gives the first panic of a destructor.
     fn close(&self) -> Result<(), Panic> {
+        self.running.set(WokenBy::Outside);
         let dropped = self.drop_tasks();
         // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
         // any more.
@@ -239,45 +231,36 @@ impl Core {
     /// Drops every task that is left (I12). Gives the first panic of a destructor.
     fn drop_tasks(&self) -> Result<(), Panic> {
         let mut result = Ok(());
-        let mut left = self.tasks_left();
-        let mut spawns_left = SPAWNS_FOR_EACH * left.len();
-        // Destructors may spawn: until there is nothing left to drop.
+        let mut left = self.ready.seated();
+        // Destructors may spawn. But not without end: so many for each task that was left.
+        let mut spawns = 1_000 * left.len();
         while !left.is_empty() {
-            let is_endless = spawns_left < left.len();
-            spawns_left = spawns_left.saturating_sub(left.len());
-            if is_endless {
-                result = first(result, catch(|| panic!("{ENDLESS}")));
-            }
             for number in left {
-                let Some((child, waker)) = self.ready.take(number) else {
+                let Some(child) = self.ready.take(number) else {
                     continue;
                 };
                 let task = self.tasks.id(number);
-                let dropped = match is_endless {
-                    true => catch(|| mem::forget(child)),
-                    false => catch(|| drop(child)),
-                };
-                let outcome = Err(JoinError::cancelled(task));
-                // This wakes the task that awaits it. The waker may panic as well, and the observer.
-                let told = catch(|| self.tell(|| EventKind::TaskDropped { task }));
-                let dropped = first(dropped, told);
-                let finished = catch(|| self.finish(number, waker, outcome));
-                result = first(first(result, dropped), finished);
+                // This wakes the task that awaits it.
+                let waiter = child.slot.fail(JoinError::cancelled(task));
+                let ended = [
+                    catch(|| drop(child)),
+                    catch(|| self.tell(|| EventKind::TaskDropped { task })),
+                    catch(|| waiter.into_iter().for_each(Waker::wake)),
+                ];
+                result = ended.into_iter().fold(result, first);
             }
-            left = self.tasks_left();
+            left = self.ready.seated();
+            if spawns < left.len() {
+                mem::take(&mut left)
+                    .into_iter()
+                    .for_each(|number| mem::forget(self.ready.take(number)));
+                result = first(result, catch(|| panic!("{ENDLESS}")));
+            }
+            spawns = spawns.saturating_sub(left.len());
         }
         result
     }
-
-    fn tasks_left(&self) -> Vec<u32> {
-        let mut left = Vec::new();
-        self.ready.inspect(|number, _| left.push(number));
-        left
-    }
 }
-
-/// How many tasks the destructors may spawn for each that is dropped at the end of a loop.
-const SPAWNS_FOR_EACH: usize = 1_000;
 
 const ENDLESS: &str = "the destructors of the tasks that were left at the loop's end spawn new tasks \
                        without end: the last ones were not dropped";

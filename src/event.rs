@@ -13,7 +13,6 @@
 //!
 //! Read next: `task.rs`.
 
-use crate::panics::{Panic, catch};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -241,12 +240,5 @@ impl Teller {
             };
             observer(&event);
         }
-    }
-
-    /// Drops the observer: nobody is told any more. Gives its destructor's panic.
-    pub(crate) fn close(&self) -> Result<(), Panic> {
-        let silent: Observer = Box::new(|_| {});
-        let observer = self.observer.as_ref().map(|told| told.replace(silent));
-        catch(|| drop(observer))
     }
 }

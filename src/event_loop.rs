@@ -31,7 +31,6 @@ use crate::ready_queue::ReadyQueue;
 use crate::stuck;
 use crate::task::{Child, JoinError, Tasks};
 use crate::timer_wheel::{TimerKey, TimerWheel};
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
@@ -68,11 +67,10 @@ pub(crate) type Root<'a> = dyn FnMut(&mut Context<'_>) -> Poll<()> + 'a;
 pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) timers: RefCell<TimerWheel<Waker>>,
-    pub(crate) tasks: Rc<Tasks>,
+    pub(crate) tasks: Tasks,
     pub(crate) ready: ReadyQueue<Child>,
-    /// The task that is being polled.
-    running: Cell<Option<u32>>,
-    is_firing: Cell<bool>,
+    /// Whose work is being done: a task's, that of the timers that are due, or nobody's.
+    pub(crate) running: Cell<WokenBy>,
     pub(crate) teller: Teller,
     /// The innermost instrumented future that is being polled, its number and its label, and how
     /// many were given a number. For events.
@@ -86,10 +84,9 @@ impl Core {
         Core {
             clock: Clock::new(is_simulated),
             timers: RefCell::default(),
-            tasks: Rc::default(),
+            tasks: Tasks::default(),
             ready: ReadyQueue::new(on_wake),
-            running: Cell::default(),
-            is_firing: Cell::default(),
+            running: Cell::new(WokenBy::Outside),
             teller: Teller::new(observer),
             label: RefCell::default(),
             labelled: Cell::default(),
@@ -114,9 +111,9 @@ impl Core {
                     return;
                 }
             }
-            self.running.set(None);
+            self.running.set(WokenBy::Outside);
             self.fire_due_timers(&mut due);
-            if !self.ready.has_ready() {
+            if !self.ready.queue.has_ready() {
                 self.park(unpark);
             }
         }
@@ -124,121 +121,87 @@ impl Core {
 
     /// Polls one task. Whether it was the root, and is done.
     fn poll(&self, number: u32, root: &mut Root<'_>) -> bool {
-        let Some((mut child, waker)) = self.ready.take(number) else {
-            // It woke itself in its last poll, so its number was still on the queue.
-            self.ready.leave(number, None);
-            self.tasks.leave_queue(number);
-            return false;
-        };
-        self.running.set(Some(number));
-        let cx = &mut Context::from_waker(&waker);
-        let polled = catch(|| {
-            self.tell(|| EventKind::PollStarted {
-                task: self.tasks.id(number),
-            });
+        let task = self.tasks.id(number);
+        self.running.set(WokenBy::Task(task));
+        let polled = self.ready.poll(number, |child, cx| {
+            self.tell(|| EventKind::PollStarted { task });
             match number {
-                ROOT => root(cx).map(|()| Box::new(()) as Box<dyn Any>),
-                _ => child.job.as_mut().poll(cx),
+                ROOT => root(cx).map(|()| None),
+                _ => child.poll(cx),
             }
         });
-        match polled {
-            Ok(Poll::Pending) => {
-                let is_lost = self.ready.put_back(number, child, waker);
-                self.tell_ended(number, Outcome::Pending);
-                if is_lost {
-                    self.tell(|| EventKind::WakerLost {
-                        task: self.tasks.id(number),
-                    });
+        let (outcome, last) = match polled {
+            Some(Ok(Poll::Ready(waiter))) => (Outcome::Ready, Ok(waiter)),
+            Some(Err(panic)) => (Outcome::Panicked, Err(panic)),
+            Some(Ok(Poll::Pending)) => {
+                let outcome = Outcome::Pending;
+                self.tell(|| EventKind::PollEnded { task, outcome });
+                if self.ready.is_lost(number) {
+                    self.tell(|| EventKind::WakerLost { task });
                 }
-                false
+                return false;
             }
-            Ok(Poll::Ready(output)) => self.end(number, child, waker, Ok(output)),
-            Err(panic) => self.end(number, child, waker, Err(panic)),
-        }
+            None => return false,
+        };
+        self.tell(|| EventKind::PollEnded { task, outcome });
+        self.end(number, last)
     }
 
-    /// The last poll of a task: it is `Ready`, or has panicked.
-    fn end(
-        &self,
-        number: u32,
-        child: Child,
-        waker: Waker,
-        last: Result<Box<dyn Any>, Panic>,
-    ) -> bool {
-        let outcome = match last {
-            Ok(_) => Outcome::Ready,
-            Err(_) => Outcome::Panicked,
-        };
-        self.tell_ended(number, outcome);
+    /// The end of a task: it gives the waker of whoever awaits it, or has panicked. Whether it was
+    /// the root.
+    fn end(&self, number: u32, last: Result<Option<Waker>, Panic>) -> bool {
+        let Child { job, slot } = self.ready.take(number).expect("it was polled here");
         if number == ROOT {
-            self.ready.leave(ROOT, Some(waker));
+            self.ready.leave(ROOT);
             return last.map_or_else(|panic| resume_unwind(panic), |_| true);
         }
-        // Its destructor may panic. The first panic counts.
-        let last = first(last, catch(|| drop(child)));
-        let outcome = last.map_err(|panic| JoinError::panicked(self.tasks.id(number), panic));
-        self.finish(number, waker, outcome);
-        false
-    }
-
-    fn tell_ended(&self, number: u32, outcome: Outcome) {
-        self.tell(|| EventKind::PollEnded {
-            task: self.tasks.id(number),
-            outcome,
-        });
-    }
-
-    /// The end of a task: the handle gets what came of it, and the task that awaits the handle is woken.
-    pub(crate) fn finish(
-        &self,
-        number: u32,
-        waker: Waker,
-        outcome: Result<Box<dyn Any>, JoinError>,
-    ) {
-        let is_queued = self.ready.leave(number, Some(waker));
-        // The output of a detached task is dropped here. If its destructor panics, there is nobody
-        // to tell.
-        match catch(|| self.tasks.finish(number, outcome, is_queued)) {
-            Ok(Some(waiter)) => waiter.wake(),
-            Ok(None) => {}
-            Err(panic) => drop_quietly(panic),
+        let (waiter, ended) = match last {
+            Ok(waiter) => (waiter, Ok(())),
+            Err(panic) => (None, Err(panic)),
+        };
+        // The destructor may panic. The first panic counts.
+        let waiter = match first(ended, catch(|| drop(job))) {
+            Ok(()) => waiter,
+            Err(panic) => waiter.or(slot.fail(JoinError::panicked(self.tasks.id(number), panic))),
+        };
+        // This drops the output of a detached task. If that panics, there is nobody to tell.
+        drop_quietly(slot);
+        self.tasks.forget_label(number);
+        self.ready.leave(number);
+        if let Some(waiter) = waiter {
+            waiter.wake();
         }
+        false
     }
 
     /// Wakes whoever sleeps no longer.
     fn fire_due_timers(&self, due: &mut Vec<(TimerKey, Waker)>) {
-        let Some(next) = self.timers.borrow().next_deadline() else {
+        if self.timers.borrow().is_empty() {
             return;
-        };
+        }
         let now = self.clock.elapsed_nanos();
-        if next <= now {
-            let mut moved = self.teller.is_heard().then(Vec::new);
-            self.timers
-                .borrow_mut()
-                .expire(now, moved.as_mut(), |key, waker| due.push((key, waker)));
-            for (key, (level, slot)) in moved.into_iter().flatten() {
-                self.tell(|| EventKind::TimerMoved {
-                    timer: key.0.serial,
-                    level,
-                    slot,
-                });
-            }
-            self.is_firing.set(true);
-            let mut fired = Ok(());
-            for (key, waker) in due.drain(..) {
-                // A waker is code that we do not know, and each is called, whichever panics.
-                let woken = catch(|| {
-                    self.tell(|| EventKind::TimerFired {
-                        timer: key.0.serial,
-                    });
-                    waker.wake();
-                });
-                fired = first(fired, woken);
-            }
-            self.is_firing.set(false);
-            if let Err(panic) = fired {
-                resume_unwind(panic);
-            }
+        let mut moved = self.teller.is_heard().then(Vec::new);
+        self.timers
+            .borrow_mut()
+            .expire(now, moved.as_mut(), |key, waker| due.push((key, waker)));
+        for (TimerKey(key), (level, slot)) in moved.into_iter().flatten() {
+            let timer = key.serial;
+            self.tell(|| EventKind::TimerMoved { timer, level, slot });
+        }
+        self.running.set(WokenBy::Timer);
+        let mut fired = Ok(());
+        for (TimerKey(key), waker) in due.drain(..) {
+            let timer = key.serial;
+            // A waker is code that we do not know, and each is called, whichever panics.
+            let woken = catch(|| {
+                self.tell(|| EventKind::TimerFired { timer });
+                waker.wake();
+            });
+            fired = first(fired, woken);
+        }
+        self.running.set(WokenBy::Outside);
+        if let Err(panic) = fired {
+            resume_unwind(panic);
         }
     }
 
@@ -253,13 +216,13 @@ impl Core {
         });
         // Nobody can wake us between this line and the park unseen: they find `unpark`, and its
         // token ends the park at once.
-        if self.ready.rest(unpark) {
+        if self.ready.queue.rest(unpark) {
             match next_deadline() {
                 Some(until) => self.clock.park(until),
                 None => self.rest(),
             }
             // Or the next wake from elsewhere leaves its token, and a later park ends at once.
-            self.ready.forget_consumer();
+            self.ready.queue.forget_consumer();
         }
         self.tell(|| EventKind::Unparked);
     }
@@ -267,44 +230,41 @@ impl Core {
     /// No timer either: only another thread can end this, and the simulated clock waits for none. If
     /// nobody can end it, says so (I13).
     fn rest(&self) {
-        for second in 0_u64.. {
-            if self.ready.has_ready() {
-                return;
+        let (start, mut looks) = (Instant::now(), 0);
+        while !self.ready.queue.has_ready() {
+            // A park that ends for no reason puts nothing off.
+            let next_look = looks * SUSPICIOUS_REST;
+            let left = next_look.saturating_sub(start.elapsed());
+            if !left.is_zero() {
+                thread::park_timeout(left);
+                continue;
             }
             // The last waker may be dropped at any time, also after minutes.
             if self.clock.is_simulated() || self.ready.is_lost_whole() {
                 panic!("{}", stuck::report(&self.tasks, &self.ready));
             }
-            if second == 1 {
+            if looks == 1 {
                 let report = stuck::report(&self.tasks, &self.ready);
                 // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
                 let _ = writeln!(io::stderr(), "{report}");
             }
-            self.wait_for(SUSPICIOUS_REST);
-        }
-    }
-
-    /// Waits for a wake, but no longer than this. A park that ends for no reason does not end it.
-    fn wait_for(&self, patience: Duration) {
-        let start = Instant::now();
-        while !self.ready.has_ready()
-            && let Some(left) = patience.checked_sub(start.elapsed())
-        {
-            thread::park_timeout(left);
+            looks += 1;
         }
     }
 
     /// Seats a new task, and makes it ready.
-    pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) -> u32 {
-        let (number, task) = self.tasks.insert(at);
-        self.ready.add(number, child);
+    pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) {
+        let number = self.ready.add(child);
+        let task = self.tasks.insert(number, at);
         self.tell(|| EventKind::Spawned { task, at });
-        number
     }
 
     /// The task that is being polled. What runs between polls counts as the root's.
     pub(crate) fn running(&self) -> TaskId {
-        self.tasks.id(self.running.get().unwrap_or(ROOT))
+        match self.running.get() {
+            WokenBy::Task(task) => task,
+            _ => TaskId::ROOT,
+        }
     }
 
     /// Tells the observer, if there is one. The event is not even made if there is none.
@@ -321,16 +281,12 @@ impl Core {
 /// Told by the ready queue, on the loop's thread, of each number that is put on the chain.
 fn tell_woken(number: u32, came_by_mail: bool) {
     let Some(core) = current() else { return };
-    core.tell(|| {
-        let task = core.tasks.id(number);
-        let by = match core.running.get() {
-            _ if came_by_mail => WokenBy::Outside,
-            Some(polled) => WokenBy::Task(core.tasks.id(polled)),
-            None if core.is_firing.get() => WokenBy::Timer,
-            None => WokenBy::Outside,
-        };
-        EventKind::Woken { task, by }
-    });
+    let task = core.tasks.id(number);
+    let by = match came_by_mail {
+        true => WokenBy::Outside,
+        false => core.running.get(),
+    };
+    core.tell(|| EventKind::Woken { task, by });
 }
 
 /// While this is alive, its loop is the thread's loop.

@@ -9,8 +9,8 @@
 //! its thread is not its own. It says "wake my parent when one of mine is woken" and returns
 //! `Pending`.
 //!
-//! It knows nothing of the loop, so it runs under any executor, and on many threads where its
-//! children may.
+//! It knows nothing of the loop, so it runs under any executor. It stays on the thread that made it,
+//! for its queue belongs to that thread.
 //!
 //! What always holds:
 //! - a child is dropped as soon as it is done. Its output waits for the others;
@@ -19,7 +19,7 @@
 //!
 //! Read next: `instrument.rs`, and then you have read it all.
 
-use crate::panics::{catch, drop_each, drop_quietly};
+use crate::panics::{drop_each, drop_quietly};
 use crate::ready_queue::ReadyQueue;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -32,7 +32,8 @@ use std::task::{Context, Poll};
 /// were given.
 ///
 /// It is ready when all are; of no futures, at once. Dropping it drops them. As `asyncio.gather`,
-/// or `join_all` of the futures crate. It works under any executor.
+/// or `join_all` of the futures crate. It works under any executor, on the thread that made it: it
+/// is not `Send`.
 ///
 /// The futures take turns on one thread: while one waits, another runs. They do not run in
 /// parallel.
@@ -58,19 +59,18 @@ where
     I: IntoIterator,
     I::Item: IntoFuture,
 {
-    let queue = ReadyQueue::new(None);
-    let mut left = 0;
-    for future in futures {
-        queue.add(left, Box::pin(future.into_future()));
-        left = left
-            .checked_add(1)
-            .expect("fewer than four billion futures");
-    }
-    let outputs = (0..left).map(|_| None).collect();
+    let children = ReadyQueue::new(None);
+    let futures = futures
+        .into_iter()
+        .map(|future| Box::pin(future.into_future()));
+    let outputs: Vec<_> = futures
+        .map(|future| children.add(future))
+        .map(|_| None)
+        .collect();
     Gather {
-        queue,
+        left: outputs.len(),
+        children,
         outputs,
-        left,
         lost: 0,
         is_over: false,
         batch: Vec::new(),
@@ -80,11 +80,11 @@ where
 /// A future of many outputs. Made by [`gather`].
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Gather<F: Future> {
-    queue: ReadyQueue<Pin<Box<F>>>,
+    children: ReadyQueue<Pin<Box<F>>>,
     outputs: Vec<Option<F::Output>>,
     /// How many children are not done, and how many of these can never be woken.
-    left: u32,
-    lost: u32,
+    left: usize,
+    lost: usize,
     /// It has given its result, or a child has panicked.
     is_over: bool,
     batch: Vec<u32>,
@@ -100,39 +100,34 @@ impl<F: Future> Future for Gather<F> {
             !mem::replace(&mut this.is_over, true),
             "this gather has ended already, with its result or with a panic: do not poll it again"
         );
-        let home = this.queue.come_home();
-        this.queue.take_batch(&mut this.batch);
+        this.children.take_batch(&mut this.batch);
         while let Some(number) = this.batch.pop() {
-            // A child may have woken itself in the very poll in which it was done.
-            let Some((mut child, waker)) = this.queue.take(number) else {
-                this.queue.leave(number, None);
-                continue;
-            };
-            match catch(|| child.as_mut().poll(&mut Context::from_waker(&waker))) {
-                Ok(Poll::Ready(output)) => {
+            let polled = this
+                .children
+                .poll(number, |child, cx| child.as_mut().poll(cx));
+            match polled {
+                Some(Ok(Poll::Ready(output))) => {
                     this.outputs[number as usize] = Some(output);
                     this.left -= 1;
-                    drop(child);
+                    drop(this.children.take(number));
                     // From now on its wakes mean nothing (I10).
-                    this.queue.leave(number, Some(waker));
+                    this.children.leave(number);
                 }
-                Ok(Poll::Pending) => {
-                    this.lost += u32::from(this.queue.put_back(number, child, waker));
-                }
-                Err(panic) => {
+                Some(Ok(Poll::Pending)) => this.lost += usize::from(this.children.is_lost(number)),
+                Some(Err(panic)) => {
                     // The panic itself must not drop it, for its destructor may panic too.
-                    drop_quietly(child);
+                    drop_quietly(this.children.take(number));
                     resume_unwind(panic);
                 }
+                None => {}
             }
         }
-        drop(home);
         if this.left == 0 {
             return Poll::Ready(mem::take(&mut this.outputs).into_iter().flatten().collect());
         }
         if this.left == this.lost {
-            this.queue.forget_consumer();
-        } else if !this.queue.rest(cx.waker()) {
+            this.children.queue.forget_consumer();
+        } else if !this.children.queue.rest(cx.waker()) {
             // Some are ready again. The other tasks come first.
             cx.waker().wake_by_ref();
         }

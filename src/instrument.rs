@@ -6,11 +6,12 @@
 //!
 //! Read next: `docs/`, or the binary: `main.rs`, `demo/`, `view/`.
 
-use crate::event::{EventKind, TaskId};
+use crate::event::EventKind;
 use crate::event_loop::{Core, current};
+use crate::panics::catch;
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -60,25 +61,32 @@ impl<F: Future> Future for Instrumented<F> {
             return this.future.as_mut().poll(cx);
         };
         let task = core.running();
-        let future = match this.number_in(&core) {
-            Some(future) => future,
-            None => {
-                let future = core.number_a_future();
-                this.number = Some((Rc::downgrade(&core), future));
-                future
-            }
-        };
+        let future = this.number_in(&core).unwrap_or_else(|| {
+            let future = core.labelled.replace(core.labelled.get() + 1);
+            this.number = Some((Rc::downgrade(&core), future));
+            future
+        });
         core.tell(|| EventKind::FuturePollStarted {
             task,
             future,
             label: Arc::clone(&this.label),
             made_at: this.made_at,
         });
-        let mut polling = Polling::begin(&core, task, future, &this.label);
-        let polled = this.future.as_mut().poll(cx);
-        this.is_done = polled.is_ready();
-        polling.answer = Some(this.is_done);
-        polled
+        let inner = Some((future, Arc::clone(&this.label)));
+        let outer = core.label.replace(inner);
+        if outer.is_none() {
+            core.tasks.label(task, &this.label);
+        }
+        let polled = catch(|| this.future.as_mut().poll(cx));
+        core.label.replace(outer);
+        this.is_done = matches!(polled, Ok(Poll::Ready(_)));
+        core.tell(|| EventKind::FuturePollEnded {
+            task,
+            future,
+            ready: this.is_done,
+            panicked: polled.is_err(),
+        });
+        polled.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -105,54 +113,5 @@ impl<F> fmt::Debug for Instrumented<F> {
         f.debug_struct("Instrumented")
             .field("label", &self.label)
             .finish_non_exhaustive()
-    }
-}
-
-/// While this is alive, a future is polled, and its label is the innermost one around what it polls.
-/// A poll that panics ends too.
-struct Polling<'a> {
-    core: &'a Core,
-    task: TaskId,
-    future: u64,
-    /// Whether it was `Ready`. None as long as it has not returned.
-    answer: Option<bool>,
-    outer: Option<(u64, Arc<str>)>,
-}
-
-impl<'a> Polling<'a> {
-    fn begin(core: &'a Core, task: TaskId, future: u64, label: &Arc<str>) -> Self {
-        let outer = core.label.replace(Some((future, Arc::clone(label))));
-        if outer.is_none() {
-            core.tasks
-                .labels
-                .borrow_mut()
-                .entry(task)
-                .or_insert_with(|| Arc::clone(label));
-        }
-        Polling {
-            core,
-            task,
-            future,
-            answer: None,
-            outer,
-        }
-    }
-}
-
-impl Drop for Polling<'_> {
-    fn drop(&mut self) {
-        self.core.label.replace(self.outer.take());
-        self.core.tell(|| EventKind::FuturePollEnded {
-            task: self.task,
-            future: self.future,
-            ready: self.answer == Some(true),
-            panicked: self.answer.is_none(),
-        });
-    }
-}
-
-impl Core {
-    fn number_a_future(&self) -> u64 {
-        self.labelled.replace(self.labelled.get() + 1)
     }
 }

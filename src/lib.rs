@@ -47,13 +47,14 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`slab.rs`](../src/demitasse/slab.rs.html) | one table of reusable slots |
+//! | [`slab.rs`](../src/demitasse/slab.rs.html) | a table of reusable slots |
 //! | [`timer_wheel.rs`](../src/demitasse/timer_wheel.rs.html) | which timer is due next? |
 //! | [`clock.rs`](../src/demitasse/clock.rs.html) | what time is it, and how does one wait? |
 //! | [`panics.rs`](../src/demitasse/panics.rs.html) | what to do about code that is not ours and panics |
-//! | [`ready_queue.rs`](../src/demitasse/ready_queue.rs.html) | who wants to be polled? The heart: wakers come from here |
+//! | [`ticket.rs`](../src/demitasse/ticket.rs.html) | what a waker is: a number to be called from any thread |
+//! | [`ready_queue.rs`](../src/demitasse/ready_queue.rs.html) | who wants to be polled? The heart: the children and their seats |
 //! | [`event.rs`](../src/demitasse/event.rs.html) | what the loop tells those who watch |
-//! | [`task.rs`](../src/demitasse/task.rs.html) | a spawned future, its place in the table, its handle |
+//! | [`task.rs`](../src/demitasse/task.rs.html) | a spawned future, its handle, and the slot that they share |
 //! | [`stuck.rs`](../src/demitasse/stuck.rs.html) | what the loop says when it can never go on |
 //! | [`event_loop.rs`](../src/demitasse/event_loop.rs.html) | the loop: poll, fire, park |
 //! | [`block_on.rs`](../src/demitasse/block_on.rs.html) | the way into a loop, and out again |
@@ -77,6 +78,7 @@ mod sleep;
 pub mod small;
 mod stuck;
 mod task;
+mod ticket;
 mod timer_wheel;
 mod yield_now;
 

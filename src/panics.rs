@@ -6,12 +6,13 @@
 //!
 //! Two things are easily overlooked. A panic in a destructor that runs *because* of a panic ends
 //! the process, so what is dropped on the way out is dropped with care. And what a panic carries,
-//! its payload, is a value like any other: it has a destructor, which may panic in its turn.
+//! its payload, is a value like any other: it has a destructor, which may panic in its turn. Where
+//! nobody wants it, it is let go without.
 //!
 //! What always holds: of several panics the first one is passed on, and the others are dropped
 //! without a word. (The panic hook has reported each of them already.)
 //!
-//! Read next: `ready_queue.rs`, the heart of it.
+//! Read next: `ticket.rs`, what a waker is.
 
 use std::any::Any;
 use std::mem;
@@ -26,14 +27,10 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work))
 }
 
-/// Drops a value whose destructor may panic, when there is nobody left to tell.
+/// Drops a value whose destructor may panic, when there is nobody left to tell. What such a panic
+/// carries is let go without its destructor, which may panic in its turn.
 pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(payload) = catch(|| drop(value))
-        && let Err(next) = catch(|| drop(payload))
-    {
-        // What this carries may throw another one in its turn, and so on for ever.
-        mem::forget(next);
-    }
+    mem::forget(catch(|| drop(value)));
 }
 
 /// The first panic of the two; the other things are dropped. (Inlined, because every task that ends
@@ -41,14 +38,13 @@ pub(crate) fn drop_quietly<T>(value: T) {
 #[inline]
 pub(crate) fn first<T>(result: Result<T, Panic>, next: Result<(), Panic>) -> Result<T, Panic> {
     match (result, next) {
-        (result, Ok(())) => result,
         (Ok(value), Err(panic)) => {
             drop_quietly(value);
             Err(panic)
         }
-        (Err(panic), Err(other)) => {
-            drop_quietly(other);
-            Err(panic)
+        (result, next) => {
+            drop_quietly(next);
+            result
         }
     }
 }

@@ -18,9 +18,7 @@
 use crate::clock::nanos;
 use crate::event::EventKind;
 use crate::event_loop::{Core, current};
-use crate::panics::drop_each;
 use crate::timer_wheel::TimerKey;
-use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
@@ -76,7 +74,7 @@ pub fn now() -> Instant {
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
-        state: nanos(duration).map_or(State::Never, State::After),
+        state: State::After(duration),
         made_at: Location::caller(),
     }
 }
@@ -143,16 +141,18 @@ pub fn block_for(duration: Duration) {
 /// let sleep = demitasse::sleep(std::time::Duration::from_secs(1));
 /// std::thread::spawn(move || demitasse::block_on(sleep));
 /// ```
+#[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Sleep {
     state: State,
     made_at: &'static Location<'static>,
 }
 
+#[derive(Debug)]
 enum State {
-    /// Not polled yet: it will be due so many nanoseconds after its first poll.
-    After(u64),
-    /// Not polled yet: it will be due at this moment.
+    /// Not polled yet, or beyond the clock: it is due so long after its first poll.
+    After(Duration),
+    /// Not polled yet, or beyond the clock: it is due at this moment.
     At(Instant),
     /// Its timer is on the wheel of this loop, due at so many nanoseconds on its clock.
     Set {
@@ -160,8 +160,6 @@ enum State {
         timer: TimerKey,
         deadline: u64,
     },
-    /// Its time lies beyond the clock.
-    Never,
     Done,
 }
 
@@ -176,8 +174,7 @@ impl Future for Sleep {
         let now = core.clock.elapsed_nanos();
         let deadline = match &self.state {
             State::Done => return Poll::Ready(()),
-            State::Never => return Poll::Pending,
-            State::After(nanos) => now.checked_add(*nanos),
+            State::After(duration) => nanos(*duration).and_then(|nanos| now.checked_add(nanos)),
             State::At(moment) => core.clock.nanos(*moment),
             State::Set {
                 owner, deadline, ..
@@ -191,7 +188,6 @@ impl Future for Sleep {
         };
         // What is never due is no timer, and keeps no waker.
         let Some(deadline) = deadline else {
-            self.state = State::Never;
             return Poll::Pending;
         };
         if deadline <= now {
@@ -232,14 +228,6 @@ impl Drop for Sleep {
     }
 }
 
-impl fmt::Debug for Sleep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep")
-            .field("made_at", &format_args!("{}", self.made_at))
-            .finish_non_exhaustive()
-    }
-}
-
 /// What a sleep asks of the loop. A waker is cloned and dropped while nothing is borrowed, for that
 /// may run any code.
 impl Core {
@@ -270,8 +258,9 @@ impl Core {
 
     /// Makes `waker` the one that the timer wakes.
     fn refresh_timer(&self, key: TimerKey, waker: &Waker) {
-        match self.timers.borrow().get(key) {
-            Some(old) if !old.will_wake(waker) => {}
+        let mut timers = self.timers.borrow_mut();
+        match timers.get_mut(key) {
+            Some(old) if !old.will_wake(waker) => drop(timers),
             _ => return,
         }
         let waker = waker.clone();
@@ -290,8 +279,7 @@ impl Core {
                 timer: key.0.serial,
             });
         }
-        // Where a panic drops the sleep, a second one would end the process.
-        drop_each(waker);
+        drop(waker);
     }
 
     fn block_for(&self, duration: Duration, at: &'static Location<'static>) {

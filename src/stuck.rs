@@ -23,13 +23,9 @@ pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
     };
     let mut report =
         format!("stuck: no task is ready, no timer is set, and {verdict} these tasks:");
-    let mut waiting = 0;
-    ready.inspect(|number, _| {
-        waiting += 1;
-        if waiting > MOST_NAMED {
-            return;
-        }
-        let task = tasks.id(number);
+    let waiting = ready.seated();
+    for number in waiting.iter().take(MOST_NAMED) {
+        let task = tasks.id(*number);
         // `:?` shows control characters, where a terminal would obey them.
         let label = match tasks.labels.borrow().get(&task) {
             Some(label) => format!(" {label:?}"),
@@ -39,15 +35,15 @@ pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
             TaskId::ROOT => "the future of block_on at",
             _ => "spawned at",
         };
-        let at = tasks.table.borrow()[number].spawned_at;
-        let waker = match ready.is_lost(number) {
+        let at = tasks.spawned_at(*number);
+        let waker = match ready.is_lost(*number) {
             true => "kept no waker, so nothing can ever poll it again",
             false => "its waker is kept somewhere, but no wake has come",
         };
         let _ = write!(report, "\n  task {task}{label}, {spawned} {at}: {waker}");
-    });
-    if waiting > MOST_NAMED {
-        let _ = write!(report, "\n  and {} more", waiting - MOST_NAMED);
+    }
+    if let Some(more @ 1..) = waiting.len().checked_sub(MOST_NAMED) {
+        let _ = write!(report, "\n  and {more} more");
     }
     report
 }

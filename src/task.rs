@@ -1,177 +1,147 @@
-//! A spawned future, its place in the loop's table, and the handle that waits for it.
+//! A spawned future, and the handle that waits for it.
 //!
-//! The futures stay in one table, on the loop's own thread. A waker knows a task by the number of
-//! its slot, and so does the [`JoinHandle`]. Nothing points *to* a future, so nothing needs
-//! `unsafe`, a lock, or `Send`.
+//! A task and its handle share one [`Slot`]. While the task runs, the slot holds the waker of
+//! whoever awaits the handle; when the task is done, it holds what came of it. Neither end needs the
+//! other: a handle that outlives its loop holds a slot and nothing more, and a task whose handle is
+//! gone drops its output with the slot. (tokio keeps future, waker and output in one allocation. In
+//! safe code they are two: a pinned future cannot be reached through a shared pointer.)
 //!
-//! Each future has another type, and the table must hold them all. So they are boxed behind one
-//! trait, [`Job`], whose only work is to box the output as well: `Box<dyn Any>` is "a value of some
-//! type", and the handle, which knows the type, takes it out. (A task whose output is `()` pays
-//! nothing: a box of nothing is not allocated.)
+//! Each future has another type, and the loop must hold them all. So they are boxed behind one
+//! trait, [`Job`]. The slot has the type of the output, and only the job knows it: it asks
+//! [`Any`] to give the slot its type back.
 //!
 //! What always holds:
-//! - a slot is free for the next task when three have let go of it: the future is done, the handle
-//!   is gone, and its number is off the ready queue;
-//! - a task is `Polling` while it is polled: its future is then out of the table, so the table is
-//!   free for `spawn`;
-//! - nothing that a user wrote runs while the table is borrowed: not a poll, not a destructor, not
-//!   a waker.
+//! - a slot goes from `Running` to `Done` to `Taken`, and never back;
+//! - nothing that a user wrote runs while something is borrowed: not a poll, not a destructor, not a
+//!   waker. (A `Cell` lends nothing: its content is taken out and put back.)
 //!
-//! Read next: `stuck.rs`, and then `event_loop.rs`, which polls them.
+//! Read next: `stuck.rs`, and then `event_loop.rs`, which polls the tasks.
 
 use crate::event::TaskId;
-use crate::panics::drop_each;
-use crate::slab::Slab;
+use crate::panics::Panic;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// A future of any type, whose output is boxed.
-pub(crate) trait Job {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>>;
+/// What a task and its handle share.
+struct Slot<T>(Cell<Stage<T>>);
+
+enum Stage<T> {
+    /// Not done yet. If somebody awaits the handle, this wakes them.
+    Running(Option<Waker>),
+    /// Done, and the handle has not asked yet.
+    Done(Result<T, JoinError>),
+    /// The handle has given it away.
+    Taken,
 }
 
-impl<F> Job for F
-where
-    F: Future,
-    F::Output: 'static,
-{
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>> {
-        Future::poll(self, cx).map(|output| Box::new(output) as Box<dyn Any>)
+/// The task's end of a slot.
+pub(crate) trait TaskSlot: Any {
+    /// There is no output, because of this. Gives who is to be woken.
+    fn fail(&self, error: JoinError) -> Option<Waker>;
+}
+
+impl<T: 'static> TaskSlot for Slot<T> {
+    fn fail(&self, error: JoinError) -> Option<Waker> {
+        self.finish(Err(error))
+    }
+}
+
+impl<T> Slot<T> {
+    fn finish(&self, outcome: Result<T, JoinError>) -> Option<Waker> {
+        match self.0.replace(Stage::Done(outcome)) {
+            Stage::Running(waiter) => waiter,
+            _ => None,
+        }
+    }
+}
+
+/// A future of any type, which leaves its output in a slot of the type that fits.
+pub(crate) trait Job {
+    /// Polls it. When it is done: who is to be woken.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, slot: &dyn Any) -> Poll<Option<Waker>>;
+}
+
+impl<F: Future + 'static> Job for F {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, slot: &dyn Any) -> Poll<Option<Waker>> {
+        Future::poll(self, cx).map(|output| {
+            let slot: &Slot<F::Output> = slot.downcast_ref().expect("made for this future");
+            slot.finish(Ok(output))
+        })
     }
 }
 
 /// What sits in a seat of the loop's ready queue.
 pub(crate) struct Child {
     pub(crate) job: Pin<Box<dyn Job>>,
+    pub(crate) slot: Rc<dyn TaskSlot>,
 }
 
 impl Child {
-    pub(crate) fn new(future: impl Future + 'static) -> Self {
-        Child {
+    pub(crate) fn new<F: Future + 'static>(future: F) -> (Self, JoinHandle<F::Output>) {
+        let slot = Rc::new(Slot(Cell::new(Stage::Running(None))));
+        let child = Child {
             job: Box::pin(future),
-        }
+            slot: Rc::<Slot<_>>::clone(&slot),
+        };
+        (child, JoinHandle { slot })
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Waker>> {
+        self.job.as_mut().poll(cx, &*self.slot)
     }
 }
 
-/// In the place of an output: why there is none.
-struct Failed(JoinError);
-
-pub(crate) struct Task {
-    pub(crate) spawned_at: &'static Location<'static>,
-    stage: Stage,
-}
-
-enum Stage {
-    /// Not done yet. If somebody awaits the handle, this wakes them.
-    Running(Option<Waker>),
-    /// Not done yet, and the handle is gone.
-    Detached,
-    /// Done, and the handle has not asked yet.
-    Done {
-        outcome: Box<dyn Any>,
-        is_queued: bool,
-    },
-    /// Done, and nobody will ask.
-    Taken { is_queued: bool },
-}
-
-impl Stage {
-    fn is_done(&self) -> bool {
-        matches!(self, Stage::Done { .. } | Stage::Taken { .. })
-    }
-}
-
-/// What the loop and the handles know of each task. The futures are in the ready queue's seats.
+/// What the loop knows of each task. The futures are in the ready queue's seats.
 #[derive(Default)]
 pub(crate) struct Tasks {
-    pub(crate) table: RefCell<Slab<Task>>,
+    /// By number: its name, and where it was spawned.
+    table: RefCell<Vec<(TaskId, &'static Location<'static>)>>,
+    spawned: Cell<u64>,
     /// Labels of the tasks that have one.
     pub(crate) labels: RefCell<BTreeMap<TaskId, Arc<str>>>,
 }
 
 impl Tasks {
-    pub(crate) fn insert(&self, spawned_at: &'static Location<'static>) -> (u32, TaskId) {
-        let task = Task {
-            spawned_at,
-            stage: Stage::Running(None),
-        };
-        let key = self.table.borrow_mut().insert(task);
-        (key.index, TaskId(key.serial))
+    /// A new task has this number. Gives it a name.
+    pub(crate) fn insert(&self, number: u32, spawned_at: &'static Location<'static>) -> TaskId {
+        let id = TaskId(self.spawned.replace(self.spawned.get() + 1));
+        let mut table = self.table.borrow_mut();
+        if number as usize == table.len() {
+            table.push((id, spawned_at));
+        }
+        table[number as usize] = (id, spawned_at);
+        id
     }
 
     /// The name of the task with this number.
     pub(crate) fn id(&self, number: u32) -> TaskId {
-        self.table
-            .borrow()
-            .key_at(number)
-            .map_or(TaskId::ROOT, |key| TaskId(key.serial))
+        self.table.borrow()[number as usize].0
     }
 
-    /// The task is done: keeps what came of it for the handle, or drops it where there is none.
-    /// `is_queued`: its number is still on the ready queue. Gives who is to be woken.
-    pub(crate) fn finish(
-        &self,
-        number: u32,
-        outcome: Result<Box<dyn Any>, JoinError>,
-        is_queued: bool,
-    ) -> Option<Waker> {
+    pub(crate) fn spawned_at(&self, number: u32) -> &'static Location<'static> {
+        self.table.borrow()[number as usize].1
+    }
+
+    /// The first label counts.
+    pub(crate) fn label(&self, task: TaskId, label: &Arc<str>) {
+        let mut labels = self.labels.borrow_mut();
+        labels.entry(task).or_insert_with(|| Arc::clone(label));
+    }
+
+    /// The task is done.
+    pub(crate) fn forget_label(&self, number: u32) {
         if !self.labels.borrow().is_empty() {
             self.labels.borrow_mut().remove(&self.id(number));
         }
-        let outcome = outcome.unwrap_or_else(|error| Box::new(Failed(error)));
-        let mut table = self.table.borrow_mut();
-        let stage = &mut table[number].stage;
-        if let Stage::Running(waiter) = stage {
-            let waiter = waiter.take();
-            *stage = Stage::Done { outcome, is_queued };
-            return waiter;
-        }
-        *stage = Stage::Taken { is_queued };
-        free(&mut table, number);
-        drop(table);
-        drop(outcome);
-        None
-    }
-
-    /// The handle is gone. Gives the stage in which it left the task.
-    fn let_go(&self, number: u32) -> Stage {
-        let mut table = self.table.borrow_mut();
-        let stage = &mut table[number].stage;
-        let next = match *stage {
-            Stage::Running(_) | Stage::Detached => Stage::Detached,
-            Stage::Done { is_queued, .. } | Stage::Taken { is_queued } => {
-                Stage::Taken { is_queued }
-            }
-        };
-        let old = mem::replace(stage, next);
-        free(&mut table, number);
-        old
-    }
-
-    /// The number of a task that is done has come off the ready queue.
-    pub(crate) fn leave_queue(&self, number: u32) {
-        let mut table = self.table.borrow_mut();
-        if let Stage::Done { is_queued, .. } | Stage::Taken { is_queued } = &mut table[number].stage
-        {
-            *is_queued = false;
-        }
-        free(&mut table, number);
-    }
-}
-
-/// Frees the slot if all three have let go.
-fn free(table: &mut Slab<Task>, number: u32) {
-    if let Stage::Taken { is_queued: false } = table[number].stage {
-        table.remove_at(number);
     }
 }
 
@@ -199,73 +169,45 @@ fn free(table: &mut Slab<Task>, number: u32) {
 /// ```
 #[must_use = "a task goes on when its handle is dropped; say `drop(handle)` to detach it"]
 pub struct JoinHandle<T> {
-    tasks: Rc<Tasks>,
-    number: u32,
-    is_done: bool,
-    /// Opens the box. Made by `spawn`, which knows that `T` is `'static`, as `downcast` needs it to
-    /// be.
-    open: fn(Box<dyn Any>) -> Result<T, JoinError>,
-}
-
-fn open<T: 'static>(outcome: Box<dyn Any>) -> Result<T, JoinError> {
-    match outcome.downcast::<T>() {
-        Ok(output) => Ok(*output),
-        Err(failed) => Err(failed
-            .downcast::<Failed>()
-            .expect("a task gives its own output type, or has failed")
-            .0),
-    }
+    slot: Rc<Slot<T>>,
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(tasks: &Rc<Tasks>, number: u32) -> Self
-    where
-        T: 'static,
-    {
-        JoinHandle {
-            tasks: Rc::clone(tasks),
-            number,
-            is_done: false,
-            open: open::<T>,
-        }
-    }
-
     /// Whether the task has ended: with an output, with a panic, or with its loop.
     pub fn is_finished(&self) -> bool {
-        self.is_done || self.tasks.table.borrow()[self.number].stage.is_done()
+        let stage = self.slot.0.replace(Stage::Taken);
+        let is_finished = !matches!(stage, Stage::Running(_));
+        self.slot.0.set(stage);
+        is_finished
     }
 }
 
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(
-            !self.is_done,
-            "this JoinHandle has given its result already: do not poll it again"
-        );
-        if !self.is_finished() {
-            // I4: the latest waker counts. To clone or drop one may run code that we do not know:
-            // not while we borrow.
-            let stage = Stage::Running(Some(cx.waker().clone()));
-            let old = mem::replace(&mut self.tasks.table.borrow_mut()[self.number].stage, stage);
-            drop(old);
-            return Poll::Pending;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let stage = &self.slot.0;
+        match stage.replace(Stage::Taken) {
+            Stage::Done(outcome) => return Poll::Ready(outcome),
+            Stage::Taken => {
+                panic!("this JoinHandle has given its result already: do not poll it again")
+            }
+            running => stage.set(running),
         }
-        self.is_done = true;
-        match self.tasks.let_go(self.number) {
-            Stage::Done { outcome, .. } => Poll::Ready((self.open)(outcome)),
-            _ => unreachable!("`is_finished` said so"),
-        }
+        // I4: the latest waker counts. To clone or drop one may run code that we do not know: it
+        // finds the slot as it should be.
+        let waiter = Some(cx.waker().clone());
+        drop(stage.replace(Stage::Running(waiter)));
+        Poll::Pending
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if !self.is_done {
-            // What the task leaves behind may run code that we do not know when it is dropped.
-            // Where a panic drops the handle, a second one would end the process.
-            drop_each([self.tasks.let_go(self.number)]);
+        // Nobody is to be woken any more. (What was taken stays taken.)
+        if let Stage::Running(waiter) = self.slot.0.replace(Stage::Taken) {
+            self.slot.0.set(Stage::Running(None));
+            drop(waiter);
         }
     }
 }
@@ -281,16 +223,15 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Why a task has no output: it panicked, or its loop ended first. The names are tokio's.
 pub struct JoinError {
     task: TaskId,
-    /// A payload need not be `Sync`, an error has to be: behind the lock it is.
-    panic: Option<Mutex<Box<dyn Any + Send>>>,
+    /// A payload need not be `Sync`, an error has to be: behind the lock it is. (Boxed, because
+    /// each slot keeps room for an error.)
+    panic: Option<Box<Mutex<Panic>>>,
 }
 
 impl JoinError {
-    pub(crate) fn panicked(task: TaskId, panic: Box<dyn Any + Send>) -> Self {
-        JoinError {
-            task,
-            panic: Some(Mutex::new(panic)),
-        }
+    pub(crate) fn panicked(task: TaskId, panic: Panic) -> Self {
+        let panic = Some(Box::new(Mutex::new(panic)));
+        JoinError { task, panic }
     }
 
     pub(crate) fn cancelled(task: TaskId) -> Self {

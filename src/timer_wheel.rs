@@ -126,7 +126,7 @@ impl<T> TimerWheel<T> {
             hand: 0,
             occupied: [0; LEVELS],
             slots: Vec::new(),
-            timers: Slab::new(),
+            timers: Slab::default(),
             due: Vec::new(),
         }
     }
@@ -182,10 +182,6 @@ impl<T> TimerWheel<T> {
         self.expire(now, None, |_, value| due.push(value));
     }
 
-    pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
-        self.timers.get(key.0).map(|timer| &timer.value)
-    }
-
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
         self.timers.get_mut(key.0).map(|timer| &mut timer.value)
     }
@@ -236,14 +232,8 @@ impl<T> TimerWheel<T> {
         let mut due = std::mem::take(&mut self.due);
         due.sort_by_key(|&(deadline, _)| deadline);
         for (_, index) in due.drain(..) {
-            let key = self
-                .timers
-                .key_at(index)
-                .expect("a due timer is still in the table");
-            let timer = self
-                .timers
-                .remove(key)
-                .expect("a due timer is still in the table");
+            let key = self.timers.key_at(index);
+            let timer = self.timers.remove(key).expect("it is due");
             fire(TimerKey(key), timer.value);
         }
         self.due = due;
@@ -269,8 +259,9 @@ impl<T> TimerWheel<T> {
                         "it moves down a level"
                     );
                     self.link(index, deadline);
-                    if let (Some(moved), Some(key)) = (&mut moved, self.timers.key_at(index)) {
-                        moved.push((TimerKey(key), self.place(deadline)));
+                    if let Some(moved) = &mut moved {
+                        let key = TimerKey(self.timers.key_at(index));
+                        moved.push((key, self.place(deadline)));
                     }
                 }
                 index = next;

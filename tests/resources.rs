@@ -251,6 +251,7 @@ fn what_outlives_its_loop_holds_little_of_it() {
             (
                 nap,
                 named,
+                spawn(pending::<()>()),
                 poll_fn(|cx| Poll::Ready(cx.waker().clone())).await,
             )
         })

@@ -5,10 +5,12 @@
 //! lock and releasing it, one for each load and store outside. A loop with one task, and threads
 //! that each bring a letter, wake the task and drop the waker, take their steps in every possible
 //! order. The task may end at any of its polls, and then the loop ends, or another task takes its
-//! seat. In each state the promises must hold, and whoever waits at the end must wait for nothing.
+//! seat. A gather is the same with one thing more: while it rests, its own thread runs, and may wake
+//! its child. In each state the promises must hold, and whoever waits at the end must wait for
+//! nothing.
 //!
 //! A model can be right where the code is wrong. So the steps bear the names of the functions in
-//! `ready_queue.rs` and `event_loop.rs`, and each guard in them is left out once, to see that the
+//! `ticket.rs`, `ready_queue.rs` and `event_loop.rs`, and each guard in them is left out once, to see that the
 //! model notices. It knows nothing of weak memory: what a thread did is seen at once by all. And a
 //! test at the end hammers the real thing.
 
@@ -36,6 +38,8 @@ enum Flaw {
     RestsUnseen,
     /// Whoever posts does not wake the consumer.
     TellsNobody,
+    /// Whoever puts a number on the chain of a gather that rests does not wake the consumer.
+    TellsNobodyAtHome,
     /// An unpark before the park is lost.
     ForgetsToken,
     /// The observer is told `Parked` after the last look, and may use up the token.
@@ -46,17 +50,18 @@ enum Flaw {
     RetiresNothing,
     /// Mail of a ticket that is retired reaches the seat.
     TakesOldMail,
-    /// The end of the loop does not close the inbox.
+    /// The end of the loop does not retire the tickets.
     StaysOpen,
 }
 
-const ALL_FLAWS: [Flaw; 12] = [
+const ALL_FLAWS: [Flaw; 13] = [
     Flaw::PostsTwice,
     Flaw::ChainsTwice,
     Flaw::ClearsLate,
     Flaw::LowersFlagLate,
     Flaw::RestsUnseen,
     Flaw::TellsNobody,
+    Flaw::TellsNobodyAtHome,
     Flaw::ForgetsToken,
     Flaw::TellsAfterTheLook,
     Flaw::PostsNumbers,
@@ -74,17 +79,17 @@ enum Owner {
     EmptiesInbox,
     /// `empty_inbox` with `LowersFlagLate`, after the lock.
     LowersFlag,
-    /// `take`: clears the mark, and begins the poll.
+    /// `poll`: clears the mark, and begins the poll.
     Takes,
     /// The poll reads the letters that have come.
     Polls,
-    /// `put_back`, and what comes after.
+    /// `poll`: what comes after.
     PollEnds,
     /// `is_lost`: how many clones of the waker are there?
     CountsWakers,
     /// `leave`: does anybody keep a waker?
     Leaves,
-    /// `leave`, under the lock.
+    /// `retire`, under the lock.
     Retires,
     /// `park`: tells the observer, who may park this thread, and so use up its token.
     Tells,
@@ -94,10 +99,18 @@ enum Owner {
     Rests,
     Parks,
     Parked,
+    /// `wake_by_ref` on the thread of a gather that rests: collects the mail.
+    WakesAtHome,
+    /// `put_on_chain`, and is it resting?
+    Chains,
+    /// `wake_consumer`, under the lock.
+    TellsParent,
     /// `forget_consumer`, under the lock.
     Unparked,
-    /// `close`, under the lock.
+    /// `close`: `retire`, under the lock.
     Closes,
+    /// `clear`, under the lock.
+    Clears,
     Ended,
 }
 
@@ -125,9 +138,11 @@ struct Model {
     is_posted: bool,
     has_mail: bool,
     consumer: bool,
-    is_closed: bool,
-    // The park.
+    is_resting: bool,
+    // The park. (Of a gather: its parent is woken.)
     token: bool,
+    /// How often a gather's own thread will still wake its child.
+    home_wakes: u8,
     // The task, and what the promises are about.
     letters: u8,
     seen: u8,
@@ -141,7 +156,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(threads: usize, wakes: u8) -> Self {
+    fn new(threads: usize, wakes: u8, home_wakes: u8) -> Self {
         Model {
             owner: Owner::LooksAtFlag,
             threads: vec![Thread::BringsLetter; threads],
@@ -152,8 +167,9 @@ impl Model {
             is_posted: false,
             has_mail: false,
             consumer: false,
-            is_closed: false,
+            is_resting: false,
             token: false,
+            home_wakes,
             letters: 0,
             seen: 0,
             polls: 0,
@@ -183,6 +199,14 @@ impl Model {
                 all.push(next);
             }
         }
+        if self.owner == Owner::Parked && self.home_wakes > 0 {
+            let mut next = self.clone();
+            next.home_wakes -= 1;
+            next.letters += 1;
+            next.wakes += 1;
+            next.owner = Owner::WakesAtHome;
+            all.push(next);
+        }
         for thread in 0..self.threads.len() {
             if let Some(next) = self.thread_steps(thread, flaw) {
                 all.push(next);
@@ -199,14 +223,7 @@ impl Model {
             Owner::LooksAtFlag if m.chain > 0 => Owner::Takes,
             Owner::LooksAtFlag => Owner::Tells,
             Owner::EmptiesInbox => {
-                let is_old = m.is_retired && flaw != Flaw::TakesOldMail;
-                for _ in 0..if is_old { 0 } else { m.inbox } {
-                    if m.chain == 0 || flaw == Flaw::ChainsTwice {
-                        m.chain += 1;
-                    }
-                }
-                m.inbox = 0;
-                m.is_posted &= is_old;
+                m.empty_inbox(flaw);
                 match flaw {
                     Flaw::LowersFlagLate => Owner::LowersFlag,
                     _ => {
@@ -270,9 +287,9 @@ impl Model {
             }
             Owner::WantsToRest if m.chain > 0 || m.has_mail => Owner::LooksAtFlag,
             Owner::WantsToRest => Owner::Rests,
-            Owner::Rests if m.inbox > 0 && flaw != Flaw::RestsUnseen => Owner::LooksAtFlag,
+            Owner::Rests if m.has_mail && flaw != Flaw::RestsUnseen => Owner::LooksAtFlag,
             Owner::Rests => {
-                m.consumer = true;
+                (m.consumer, m.is_resting) = (true, true);
                 Owner::Parks
             }
             Owner::Parks if flaw == Flaw::TellsAfterTheLook => {
@@ -289,12 +306,37 @@ impl Model {
                 Owner::Unparked
             }
             Owner::Parked => return None,
+            Owner::WakesAtHome => {
+                if m.has_mail {
+                    m.empty_inbox(flaw);
+                    m.has_mail = false;
+                }
+                Owner::Chains
+            }
+            Owner::Chains if m.chain > 0 || m.is_retired => Owner::Parked,
+            Owner::Chains => {
+                m.chain = 1;
+                match m.is_resting && flaw != Flaw::TellsNobodyAtHome {
+                    true => Owner::TellsParent,
+                    false => Owner::Parked,
+                }
+            }
+            Owner::TellsParent => {
+                m.token |= m.consumer;
+                (m.consumer, m.is_resting) = (false, false);
+                Owner::Parked
+            }
             Owner::Unparked => {
-                m.consumer = false;
+                (m.consumer, m.is_resting) = (false, false);
                 Owner::LooksAtFlag
             }
             Owner::Closes => {
-                m.is_closed = flaw != Flaw::StaysOpen;
+                if flaw != Flaw::StaysOpen {
+                    (m.is_retired, m.is_posted) = (true, true);
+                }
+                Owner::Clears
+            }
+            Owner::Clears => {
                 m.inbox = 0;
                 m.consumer = false;
                 Owner::Ended
@@ -304,13 +346,26 @@ impl Model {
         Some(next)
     }
 
+    fn empty_inbox(&mut self, flaw: Flaw) {
+        let is_old = self.is_retired && flaw != Flaw::TakesOldMail;
+        for _ in 0..if is_old { 0 } else { self.inbox } {
+            if self.chain == 0 || flaw == Flaw::ChainsTwice {
+                self.chain += 1;
+            }
+        }
+        self.inbox = 0;
+        self.is_posted &= is_old;
+    }
+
     /// The clones that the seat does not hold: those of the threads, and that in the inbox.
     fn clones_now(&self, flaw: Flaw) -> u8 {
         let held = |thread: &&Thread| **thread != Thread::Gone;
         let in_threads = self.threads.iter().filter(held).count() as u8;
+        let is_waking_at_home = [Owner::WakesAtHome, Owner::Chains].contains(&self.owner);
+        let held = in_threads + u8::from(self.home_wakes > 0 || is_waking_at_home);
         match flaw {
-            Flaw::PostsNumbers => in_threads,
-            _ => in_threads + self.inbox,
+            Flaw::PostsNumbers => held,
+            _ => held + self.inbox,
         }
     }
 
@@ -323,7 +378,7 @@ impl Model {
                 m.wakes += 1;
                 Thread::Posts
             }
-            Thread::Posts if m.is_closed || (m.is_posted && flaw != Flaw::PostsTwice) => {
+            Thread::Posts if m.is_posted && (flaw != Flaw::PostsTwice || m.is_retired) => {
                 m.after_wake(thread)
             }
             Thread::Posts => {
@@ -367,19 +422,18 @@ impl Model {
         if self.polls > 1 + self.wakes {
             return Some("I1: a poll for no wake");
         }
-        if self.inbox > 0 && !self.has_mail && self.owner != Owner::LowersFlag && !self.is_closed {
+        let is_at_it = [Owner::LowersFlag, Owner::Ended].contains(&self.owner);
+        if self.inbox > 0 && !self.has_mail && !is_at_it {
             return Some("I9: mail under a lowered flag, so the loop looks for ever");
         }
-        if self.owner == Owner::Parked && self.chain > 0 {
-            return Some("I9: parked, and something is ready");
-        }
         let is_waking = |thread: &Thread| *thread == Thread::Unparks;
-        if self.owner == Owner::Parked
-            && self.inbox > 0
-            && !self.token
-            && !self.threads.iter().any(is_waking)
-        {
-            return Some("I9: parked, there is mail, and nobody comes");
+        if self.owner == Owner::Parked && !self.token && !self.threads.iter().any(is_waking) {
+            if self.chain > 0 {
+                return Some("I9: parked, something is ready, and nobody comes");
+            }
+            if self.inbox > 0 {
+                return Some("I9: parked, there is mail, and nobody comes");
+            }
         }
         if self.owner == Owner::Ended && self.inbox > 0 {
             return Some("I3: mail for nobody");
@@ -428,16 +482,26 @@ fn explore(start: Model, flaw: Flaw, may_end: bool) -> Result<usize, &'static st
     Ok(known.len())
 }
 
-const SIZES: [(usize, u8); 5] = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 1)];
+/// Threads, wakes of each, and wakes at home.
+const SIZES: [(usize, u8, u8); 8] = [
+    (1, 1, 0),
+    (1, 3, 0),
+    (2, 1, 0),
+    (2, 2, 0),
+    (3, 1, 0),
+    (1, 2, 1),
+    (1, 1, 2),
+    (2, 1, 2),
+];
 
 #[test]
 fn in_every_order_the_promises_hold() {
-    for (threads, wakes) in SIZES {
+    for (threads, wakes, home) in SIZES {
         for may_end in [false, true] {
-            let start = Model::new(threads, wakes);
+            let start = Model::new(threads, wakes, home);
             let states = explore(start, Flaw::None, may_end);
             let states = states.unwrap_or_else(|broken| {
-                panic!("{threads} threads with {wakes} wakes: {broken}");
+                panic!("{threads} threads with {wakes} wakes, {home} at home: {broken}");
             });
             // One thread and one wake can meet the loop at each of its steps.
             assert!(states > 25, "{states} states");
@@ -448,9 +512,10 @@ fn in_every_order_the_promises_hold() {
 #[test]
 fn each_flaw_is_noticed() {
     let noticed = |flaw| {
-        SIZES.into_iter().find_map(|(threads, wakes)| {
+        SIZES.into_iter().find_map(|(threads, wakes, home)| {
             let ends = [false, true].into_iter();
-            let mut runs = ends.map(|may_end| explore(Model::new(threads, wakes), flaw, may_end));
+            let start = Model::new(threads, wakes, home);
+            let mut runs = ends.map(|may_end| explore(start.clone(), flaw, may_end));
             runs.find_map(Result::err)
         })
     };
@@ -461,6 +526,7 @@ fn each_flaw_is_noticed() {
         "I9: mail under a lowered flag, so the loop looks for ever",
         "I9: parked, there is mail, and nobody comes",
         "I9: parked, there is mail, and nobody comes",
+        "I9: parked, something is ready, and nobody comes",
         "I9: parked, there is mail, and nobody comes",
         "I9: parked, there is mail, and nobody comes",
         "I13: it was taken for lost, and has letters to read",

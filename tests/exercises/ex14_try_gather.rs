@@ -6,9 +6,12 @@
 mod support;
 
 use demitasse::{now, sleep, try_gather, yield_now};
-use std::future::{pending, ready};
+use std::cell::RefCell;
+use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
 use support::{ask, loud, seconds, watch};
 
 type Fetch = Pin<Box<dyn Future<Output = Result<&'static str, String>>>>;
@@ -143,8 +146,10 @@ fn step7_dropping_it_drops_all() {
 }
 
 #[test]
-fn step8_its_loss_is_provable() {
-    let asked = ask("If its futures keep no waker, it keeps none: the loop can prove it is stuck.");
+fn step8_who_may_wake_it() {
+    let asked = ask(
+        "If its futures keep no waker, it keeps none. A late wake for one that is done wakes nobody.",
+    );
     let mut all = asked.by_hand("try_gather", try_gather([pending::<Result<(), ()>>()]));
     assert!(all.poll().is_pending(), "the first poll is not Pending");
     assert!(
@@ -162,6 +167,26 @@ fn step8_its_loss_is_provable() {
         assert_eq!(all.wakes(), 1, "wakes of its task");
         assert!(all.poll().is_ready(), "the poll after it was woken");
     });
+
+    // A future that is done may have left its waker somewhere.
+    let [done, waits] = [Wakers::default(), Wakers::default()];
+    let keeps = |wakers: &Wakers, answer: Poll<Result<i32, &'static str>>| {
+        let wakers = Rc::clone(wakers);
+        Box::pin(poll_fn(move |cx| {
+            wakers.borrow_mut().push(cx.waker().clone());
+            answer
+        }))
+    };
+    let futures = [
+        keeps(&done, Poll::Ready(Ok(1))),
+        keeps(&waits, Poll::Pending),
+    ];
+    let mut all = asked.by_hand("try_gather", try_gather(futures));
+    assert!(all.poll().is_pending(), "the first poll is not Pending");
+    done.take().into_iter().for_each(Waker::wake);
+    assert_eq!(all.wakes(), 0, "wakes of the task by a future that is done");
+    waits.take().into_iter().for_each(Waker::wake);
+    assert_eq!(all.wakes(), 1, "wakes of the task by the future that waits");
 }
 
 type Job = Pin<Box<dyn Future<Output = Result<i32, &'static str>>>>;
@@ -195,6 +220,8 @@ fn step9_over_is_over() {
     drop(all);
     assert!(seen.is_dropped(), "the future that waits is still alive");
 }
+
+type Wakers = Rc<RefCell<Vec<Waker>>>;
 
 async fn fetch_later() -> Result<(), ()> {
     sleep(seconds(1.0)).await;
