@@ -217,15 +217,15 @@ impl Core {
     /// The end of the loop. Gives the first panic of a destructor.
     fn close(&self) -> Result<(), Panic> {
         self.running.set(WokenBy::Outside);
+        // Nothing is polled any more.
+        self.ready.close();
         let dropped = self.drop_tasks();
         // What is left in the wheel belongs to sleeps that live on outside. They cannot end here
         // any more.
         let mut timers = self.timers.take();
         timers.expire(u64::MAX, None, |_, waker| drop_quietly(waker));
         // The end of a waker may run code that we do not know, and that may have spawned.
-        let dropped = first(dropped, self.drop_tasks());
-        self.ready.close();
-        dropped
+        first(dropped, self.drop_tasks())
     }
 
     /// Drops every task that is left (I12). Gives the first panic of a destructor.
@@ -239,7 +239,7 @@ impl Core {
                 let Some(child) = self.ready.take(number) else {
                     continue;
                 };
-                let task = self.tasks.id(number);
+                let task = self.ready.known(number).id;
                 // This wakes the task that awaits it.
                 let waiter = child.slot.fail(JoinError::cancelled(task));
                 let ended = [

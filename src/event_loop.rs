@@ -29,9 +29,10 @@ use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy}
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
-use crate::task::{Child, JoinError, Tasks};
+use crate::task::{Child, JoinError, Known};
 use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
@@ -67,8 +68,7 @@ pub(crate) type Root<'a> = dyn FnMut(&mut Context<'_>) -> Poll<()> + 'a;
 pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) timers: RefCell<TimerWheel<Waker>>,
-    pub(crate) tasks: Tasks,
-    pub(crate) ready: ReadyQueue<Child>,
+    pub(crate) ready: ReadyQueue<Child, Known>,
     /// Whose work is being done: a task's, that of the timers that are due, or nobody's.
     pub(crate) running: Cell<WokenBy>,
     pub(crate) teller: Teller,
@@ -76,6 +76,9 @@ pub(crate) struct Core {
     /// many were given a number. For events.
     pub(crate) label: RefCell<Option<(u64, Arc<str>)>>,
     pub(crate) labelled: Cell<u64>,
+    /// Labels of the tasks that have one. For the report.
+    pub(crate) labels: RefCell<BTreeMap<TaskId, Arc<str>>>,
+    spawned: Cell<u64>,
 }
 
 impl Core {
@@ -84,12 +87,13 @@ impl Core {
         Core {
             clock: Clock::new(is_simulated),
             timers: RefCell::default(),
-            tasks: Tasks::default(),
             ready: ReadyQueue::new(on_wake),
             running: Cell::new(WokenBy::Outside),
             teller: Teller::new(observer),
             label: RefCell::default(),
             labelled: Cell::default(),
+            labels: RefCell::default(),
+            spawned: Cell::default(),
         }
     }
 
@@ -101,10 +105,9 @@ impl Core {
         loop {
             self.ready.take_batch(&mut batch);
             self.tell(|| {
-                let ready = batch.iter().filter(|number| self.ready.is_seated(**number));
-                EventKind::TurnStarted {
-                    ready: ready.count(),
-                }
+                let seated = batch.iter().filter(|number| self.ready.is_seated(**number));
+                let ready = seated.count();
+                EventKind::TurnStarted { ready }
             });
             while let Some(number) = batch.pop() {
                 if self.poll(number, root) {
@@ -121,7 +124,7 @@ impl Core {
 
     /// Polls one task. Whether it was the root, and is done.
     fn poll(&self, number: u32, root: &mut Root<'_>) -> bool {
-        let task = self.tasks.id(number);
+        let task = self.ready.known(number).id;
         self.running.set(WokenBy::Task(task));
         let polled = self.ready.poll(number, |child, cx| {
             self.tell(|| EventKind::PollStarted { task });
@@ -155,6 +158,7 @@ impl Core {
             self.ready.leave(ROOT);
             return last.map_or_else(|panic| resume_unwind(panic), |_| true);
         }
+        let id = self.ready.known(number).id;
         let (waiter, ended) = match last {
             Ok(waiter) => (waiter, Ok(())),
             Err(panic) => (None, Err(panic)),
@@ -162,11 +166,13 @@ impl Core {
         // The destructor may panic. The first panic counts.
         let waiter = match first(ended, catch(|| drop(job))) {
             Ok(()) => waiter,
-            Err(panic) => waiter.or(slot.fail(JoinError::panicked(self.tasks.id(number), panic))),
+            Err(panic) => waiter.or(slot.fail(JoinError::panicked(id, panic))),
         };
         // This drops the output of a detached task. If that panics, there is nobody to tell.
         drop_quietly(slot);
-        self.tasks.forget_label(number);
+        if !self.labels.borrow().is_empty() {
+            self.labels.borrow_mut().remove(&id);
+        }
         self.ready.leave(number);
         if let Some(waiter) = waiter {
             waiter.wake();
@@ -241,10 +247,10 @@ impl Core {
             }
             // The last waker may be dropped at any time, also after minutes.
             if self.clock.is_simulated() || self.ready.is_lost_whole() {
-                panic!("{}", stuck::report(&self.tasks, &self.ready));
+                panic!("{}", stuck::report(&self.labels.borrow(), &self.ready));
             }
             if looks == 1 {
-                let report = stuck::report(&self.tasks, &self.ready);
+                let report = stuck::report(&self.labels.borrow(), &self.ready);
                 // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
                 let _ = writeln!(io::stderr(), "{report}");
             }
@@ -253,10 +259,13 @@ impl Core {
     }
 
     /// Seats a new task, and makes it ready.
-    pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) {
-        let number = self.ready.add(child);
-        let task = self.tasks.insert(number, at);
-        self.tell(|| EventKind::Spawned { task, at });
+    pub(crate) fn spawn(&self, child: Child, spawned_at: &'static Location<'static>) {
+        let id = TaskId(self.spawned.replace(self.spawned.get() + 1));
+        self.ready.add(Known { id, spawned_at }, child);
+        self.tell(|| EventKind::Spawned {
+            task: id,
+            at: spawned_at,
+        });
     }
 
     /// The task that is being polled. What runs between polls counts as the root's.
@@ -281,7 +290,7 @@ impl Core {
 /// Told by the ready queue, on the loop's thread, of each number that is put on the chain.
 fn tell_woken(number: u32, came_by_mail: bool) {
     let Some(core) = current() else { return };
-    let task = core.tasks.id(number);
+    let task = core.ready.known(number).id;
     let by = match came_by_mail {
         true => WokenBy::Outside,
         false => core.running.get(),

@@ -64,7 +64,7 @@ where
         .into_iter()
         .map(|future| Box::pin(future.into_future()));
     let outputs: Vec<_> = futures
-        .map(|future| children.add(future))
+        .map(|future| children.add((), future))
         .map(|_| None)
         .collect();
     Gather {

@@ -75,7 +75,10 @@ impl<F: Future> Future for Instrumented<F> {
         let inner = Some((future, Arc::clone(&this.label)));
         let outer = core.label.replace(inner);
         if outer.is_none() {
-            core.tasks.label(task, &this.label);
+            let mut labels = core.labels.borrow_mut();
+            labels
+                .entry(task)
+                .or_insert_with(|| Arc::clone(&this.label));
         }
         let polled = catch(|| this.future.as_mut().poll(cx));
         core.label.replace(outer);

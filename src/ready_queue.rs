@@ -31,9 +31,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-pub(crate) struct ReadyQueue<C> {
+/// Children of type `C`. Of each, its owner knows something that it can ask at any time: a `K`.
+pub(crate) struct ReadyQueue<C, K = ()> {
     pub(crate) queue: Arc<Queue>,
-    seats: RefCell<Vec<Seat<C>>>,
+    seats: RefCell<Vec<Seat<C, K>>>,
     /// The numbers of the seats that are free.
     free: RefCell<Vec<u32>>,
     /// Where the last look for a child that is not lost ended.
@@ -43,7 +44,8 @@ pub(crate) struct ReadyQueue<C> {
 }
 
 /// One child's place. The child and its waker are out while it is polled.
-struct Seat<C> {
+struct Seat<C, K> {
+    known: K,
     ticket: Arc<Ticket>,
     waker: Option<Waker>,
     child: Option<C>,
@@ -52,7 +54,7 @@ struct Seat<C> {
 /// The clones of a ticket that its seat itself holds: `ticket` and `waker`.
 const OWN_CLONES: usize = 2;
 
-impl<C> ReadyQueue<C> {
+impl<C, K: Copy> ReadyQueue<C, K> {
     pub(crate) fn new(on_wake: Option<fn(u32, bool)>) -> Self {
         ReadyQueue {
             queue: Queue::new(on_wake),
@@ -65,16 +67,17 @@ impl<C> ReadyQueue<C> {
 
     /// Seats a new child, which wants to be polled at once, and gives it a number. Numbers begin at
     /// 0; one is given again when its child has left.
-    pub(crate) fn add(&self, child: C) -> u32 {
+    pub(crate) fn add(&self, known: K, child: C) -> u32 {
         // What came by mail came earlier (I14).
         self.queue.collect_mail();
         let mut seats = self.seats.borrow_mut();
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let number = u32::try_from(seats.len()).expect("fewer than four billion at once");
-            seats.push(Seat::new(number, &self.queue));
+            seats.push(Seat::new(number, &self.queue, known));
             number
         });
         let seat = &mut seats[number as usize];
+        seat.known = known;
         seat.child = Some(child);
         seat.ticket.put_on_chain();
         number
@@ -134,7 +137,7 @@ impl<C> ReadyQueue<C> {
             return;
         }
         if seat.is_waker_kept() {
-            let old = mem::replace(seat, Seat::new(number, &self.queue));
+            let old = mem::replace(seat, Seat::new(number, &self.queue, seat.known));
             old.ticket.retire();
         }
         self.free.borrow_mut().push(number);
@@ -157,6 +160,11 @@ impl<C> ReadyQueue<C> {
         found.is_none()
     }
 
+    /// What is known of the child with this number.
+    pub(crate) fn known(&self, number: u32) -> K {
+        self.seats.borrow()[number as usize].known
+    }
+
     /// Whether a child has this number now.
     pub(crate) fn is_seated(&self, number: u32) -> bool {
         self.seats.borrow()[number as usize].child.is_some()
@@ -167,7 +175,9 @@ impl<C> ReadyQueue<C> {
         let numbers = 0..self.seats.borrow().len() as u32;
         numbers.filter(|number| self.is_seated(*number)).collect()
     }
+}
 
+impl<C, K> ReadyQueue<C, K> {
     /// The owner has ended. Wakes do nothing from now on.
     pub(crate) fn close(&self) {
         for seat in self.seats.borrow().iter() {
@@ -177,7 +187,7 @@ impl<C> ReadyQueue<C> {
     }
 }
 
-impl<C> Drop for ReadyQueue<C> {
+impl<C, K> Drop for ReadyQueue<C, K> {
     fn drop(&mut self) {
         self.close();
         let seats = self.seats.get_mut().iter_mut();
@@ -185,10 +195,11 @@ impl<C> Drop for ReadyQueue<C> {
     }
 }
 
-impl<C> Seat<C> {
-    fn new(number: u32, queue: &Arc<Queue>) -> Self {
+impl<C, K> Seat<C, K> {
+    fn new(number: u32, queue: &Arc<Queue>, known: K) -> Self {
         let ticket = Ticket::new(number, queue);
         Seat {
+            known,
             waker: Some(Waker::from(Arc::clone(&ticket))),
             child: None,
             ticket,

@@ -9,14 +9,19 @@
 
 use crate::event::TaskId;
 use crate::ready_queue::ReadyQueue;
-use crate::task::{Child, Tasks};
+use crate::task::{Child, Known};
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// So many tasks are named. A report of all of them would be too long to read, or to write.
 const MOST_NAMED: usize = 20;
 
 /// The tasks that wait, and what is known of each.
-pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
+pub(crate) fn report(
+    labels: &BTreeMap<TaskId, Arc<str>>,
+    ready: &ReadyQueue<Child, Known>,
+) -> String {
     let verdict = match ready.is_lost_whole() {
         true => "nothing can ever wake",
         false => "nothing has woken",
@@ -24,23 +29,22 @@ pub(crate) fn report(tasks: &Tasks, ready: &ReadyQueue<Child>) -> String {
     let mut report =
         format!("stuck: no task is ready, no timer is set, and {verdict} these tasks:");
     let waiting = ready.seated();
-    for number in waiting.iter().take(MOST_NAMED) {
-        let task = tasks.id(*number);
+    for &number in waiting.iter().take(MOST_NAMED) {
+        let Known { id, spawned_at: at } = ready.known(number);
         // `:?` shows control characters, where a terminal would obey them.
-        let label = match tasks.labels.borrow().get(&task) {
+        let label = match labels.get(&id) {
             Some(label) => format!(" {label:?}"),
             None => String::new(),
         };
-        let spawned = match task {
+        let spawned = match id {
             TaskId::ROOT => "the future of block_on at",
             _ => "spawned at",
         };
-        let at = tasks.spawned_at(*number);
-        let waker = match ready.is_lost(*number) {
+        let waker = match ready.is_lost(number) {
             true => "kept no waker, so nothing can ever poll it again",
             false => "its waker is kept somewhere, but no wake has come",
         };
-        let _ = write!(report, "\n  task {task}{label}, {spawned} {at}: {waker}");
+        let _ = write!(report, "\n  task {id}{label}, {spawned} {at}: {waker}");
     }
     if let Some(more @ 1..) = waiting.len().checked_sub(MOST_NAMED) {
         let _ = write!(report, "\n  and {more} more");

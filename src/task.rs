@@ -20,14 +20,13 @@
 use crate::event::TaskId;
 use crate::panics::Panic;
 use std::any::Any;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// What a task and its handle share.
@@ -78,7 +77,14 @@ impl<F: Future + 'static> Job for F {
     }
 }
 
-/// What sits in a seat of the loop's ready queue.
+/// What the loop knows of each task.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) id: TaskId,
+    pub(crate) spawned_at: &'static Location<'static>,
+}
+
+/// A task, as it sits in a seat of the loop's ready queue.
 pub(crate) struct Child {
     pub(crate) job: Pin<Box<dyn Job>>,
     pub(crate) slot: Rc<dyn TaskSlot>,
@@ -97,51 +103,6 @@ impl Child {
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Waker>> {
         self.job.as_mut().poll(cx, &*self.slot)
-    }
-}
-
-/// What the loop knows of each task. The futures are in the ready queue's seats.
-#[derive(Default)]
-pub(crate) struct Tasks {
-    /// By number: its name, and where it was spawned.
-    table: RefCell<Vec<(TaskId, &'static Location<'static>)>>,
-    spawned: Cell<u64>,
-    /// Labels of the tasks that have one.
-    pub(crate) labels: RefCell<BTreeMap<TaskId, Arc<str>>>,
-}
-
-impl Tasks {
-    /// A new task has this number. Gives it a name.
-    pub(crate) fn insert(&self, number: u32, spawned_at: &'static Location<'static>) -> TaskId {
-        let id = TaskId(self.spawned.replace(self.spawned.get() + 1));
-        let mut table = self.table.borrow_mut();
-        if number as usize == table.len() {
-            table.push((id, spawned_at));
-        }
-        table[number as usize] = (id, spawned_at);
-        id
-    }
-
-    /// The name of the task with this number.
-    pub(crate) fn id(&self, number: u32) -> TaskId {
-        self.table.borrow()[number as usize].0
-    }
-
-    pub(crate) fn spawned_at(&self, number: u32) -> &'static Location<'static> {
-        self.table.borrow()[number as usize].1
-    }
-
-    /// The first label counts.
-    pub(crate) fn label(&self, task: TaskId, label: &Arc<str>) {
-        let mut labels = self.labels.borrow_mut();
-        labels.entry(task).or_insert_with(|| Arc::clone(label));
-    }
-
-    /// The task is done.
-    pub(crate) fn forget_label(&self, number: u32) {
-        if !self.labels.borrow().is_empty() {
-            self.labels.borrow_mut().remove(&self.id(number));
-        }
     }
 }
 
