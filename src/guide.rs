@@ -52,6 +52,7 @@ macro_rules! labels {
             "[gather.rs]: ../../../src/demitasse/gather.rs.html\n",
             "[ready_queue.rs]: ../../../src/demitasse/ready_queue.rs.html\n",
             "[small.rs]: ../../../src/demitasse/small.rs.html\n",
+            "[ticket.rs]: ../../../src/demitasse/ticket.rs.html\n",
         )
     };
 }

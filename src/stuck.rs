@@ -30,7 +30,8 @@ pub(crate) fn report(
         format!("stuck: no task is ready, no timer is set, and {verdict} these tasks:");
     let waiting = ready.seated();
     for &number in waiting.iter().take(MOST_NAMED) {
-        let Known { id, spawned_at: at } = ready.known(number);
+        let known = ready.known(number);
+        let (id, at) = (known.id, known.spawned_at);
         // `:?` shows control characters, where a terminal would obey them.
         let label = match labels.get(&id) {
             Some(label) => format!(" {label:?}"),

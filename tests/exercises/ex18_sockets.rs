@@ -225,7 +225,7 @@ fn a_signal_comes(asked: &Asked) {
 fn wait_for_sleep(thread: &Path) {
     let stat = Path::new("/proc").join(thread).join("stat");
     let mut asleep = 0;
-    for _ in 0..300 {
+    for _ in 0..1500 {
         thread::sleep(Duration::from_millis(10));
         let state = fs::read_to_string(&stat).unwrap_or_default();
         let is_asleep = state
