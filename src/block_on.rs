@@ -16,7 +16,7 @@
 //! Read next: `sleep.rs`, the first future on top of it.
 
 use crate::event::{Event, EventKind, Observer, WokenBy};
-use crate::event_loop::{Core, Entered, current};
+use crate::event_loop::{Core, Entered, current_for};
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::task::{Child, JoinError, JoinHandle};
 use std::fmt;
@@ -202,11 +202,7 @@ pub fn simulate<F: IntoFuture>(future: F) -> F::Output {
 /// ```
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
-    let Some(core) = current() else {
-        panic!(
-            "spawn needs a running event loop: call it in a future that `demitasse::block_on` runs"
-        );
-    };
+    let core = current_for("spawn");
     let (child, handle) = Child::new(future);
     core.spawn(child, Location::caller());
     handle

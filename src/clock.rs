@@ -44,10 +44,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        match &self.simulated {
-            Some(elapsed) => self.start + elapsed.get(),
-            None => Instant::now(),
-        }
+        self.start + self.elapsed()
     }
 
     /// The time since the loop began.
@@ -89,8 +86,5 @@ impl Clock {
 
 /// `None` if it does not fit.
 pub(crate) fn nanos(duration: Duration) -> Option<u64> {
-    duration
-        .as_secs()
-        .checked_mul(1_000_000_000)?
-        .checked_add(duration.subsec_nanos().into())
+    u64::try_from(duration.as_nanos()).ok()
 }

@@ -61,6 +61,17 @@ pub(crate) fn current() -> Option<Rc<Core>> {
     CURRENT.with_borrow(|current| current.as_ref().map(Rc::clone))
 }
 
+/// The same for a function that makes no sense without one.
+#[track_caller]
+pub(crate) fn current_for(function: &str) -> Rc<Core> {
+    let Some(core) = current() else {
+        panic!(
+            "{function} needs a running event loop: call it in a future that `demitasse::block_on` runs"
+        )
+    };
+    core
+}
+
 /// Polls the root future. Its output stays in `block_on`.
 pub(crate) type Root<'a> = dyn FnMut(&mut Context<'_>) -> Poll<()> + 'a;
 

@@ -52,11 +52,8 @@ pub(crate) fn first<T>(result: Result<T, Panic>, next: Result<(), Panic>) -> Res
 /// Drops each of these, whichever panics. The first panic goes on when all are dropped, unless
 /// another one is on its way.
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
-    let mut result = Ok(());
-    for value in values {
-        result = first(result, catch(|| drop(value)));
-    }
-    match result {
+    let drops = values.into_iter().map(|value| catch(|| drop(value)));
+    match drops.fold(Ok(()), first) {
         Ok(()) => {}
         Err(panic) if thread::panicking() => drop_quietly(panic),
         Err(panic) => resume_unwind(panic),

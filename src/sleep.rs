@@ -17,7 +17,7 @@
 
 use crate::clock::nanos;
 use crate::event::EventKind;
-use crate::event_loop::{Core, current};
+use crate::event_loop::{Core, current, current_for};
 use crate::timer_wheel::TimerKey;
 use std::future::Future;
 use std::mem;
@@ -27,9 +27,6 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-
-const OUTSIDE: &str =
-    "needs a running event loop: call it in a future that `demitasse::block_on` runs";
 
 /// The time on the running loop's clock. The same as [`Instant::now`], unless the clock is
 /// simulated.
@@ -50,10 +47,7 @@ const OUTSIDE: &str =
 /// ```
 #[track_caller]
 pub fn now() -> Instant {
-    let Some(core) = current() else {
-        panic!("now {OUTSIDE}")
-    };
-    core.clock.now()
+    current_for("now").clock.now()
 }
 
 /// Waits for `duration`, counted from the first poll, without holding the thread.
@@ -168,9 +162,7 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(core) = current() else {
-            panic!("sleep {OUTSIDE}")
-        };
+        let core = current_for("sleep");
         let now = core.clock.elapsed_nanos();
         let deadline = match &self.state {
             State::Done => return Poll::Ready(()),
