@@ -232,16 +232,18 @@ impl Core {
         let mut spawns = 1_000 * left.len();
         while !left.is_empty() {
             for number in left {
-                let Some(child) = self.ready.take(number) else {
+                let Some(Child { job, slot }) = self.ready.take(number) else {
                     continue;
                 };
                 let task = self.ready.known(number).id;
-                // This wakes the task that awaits it.
-                let waiter = child.slot.fail(JoinError::cancelled(task));
                 let ended = [
-                    catch(|| drop(child)),
+                    catch(|| drop(job)),
                     catch(|| self.tell(|| EventKind::TaskDropped { task })),
-                    catch(|| waiter.into_iter().for_each(Waker::wake)),
+                    // This wakes the task that awaits it.
+                    catch(|| {
+                        slot.fail(JoinError::cancelled(task))
+                            .map_or((), Waker::wake)
+                    }),
                 ];
                 result = ended.into_iter().fold(result, first);
             }

@@ -803,6 +803,9 @@ impl Copy {
     fn run(&self, command: &mut Command, limit: Duration) -> Result<(bool, String)> {
         let log = self.path.join("log");
         let file = fs::File::create(&log).map_err(|error| error.to_string())?;
+        // A group of its own, that is ended as a whole: cargo starts the tests, and a test may hang.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command
             .current_dir(&self.path)
             .env("RUST_BACKTRACE", "0")
@@ -817,6 +820,8 @@ impl Copy {
                 break status;
             }
             if start.elapsed() > limit {
+                let group = format!("-{}", child.id());
+                let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("{command:?} hangs"));
