@@ -78,6 +78,42 @@ const WRONG: &[Wrong] = &[
         says: "Not written yet, at ",
     },
     Wrong {
+        name: "overflows",
+        changes: &[(
+            "let Some(deadline) = event_loop.now().checked_add(duration) else {",
+            "let Some(deadline) = Some(event_loop.now() + duration) else {",
+        )],
+        fails: "step4",
+        says: "overflow when adding duration to instant",
+    },
+    Wrong {
+        name: "wakes-while-the-timers-are-borrowed",
+        changes: &[(
+            "        while let Some(waker) = take_due() {\n            waker.wake();\n",
+            "        let mut timers = self.timers.borrow_mut();\n        while let Some(first) = timers.first_entry()\n            && first.key().0 <= now\n        {\n            first.remove().wake();\n",
+        )],
+        fails: "step5",
+        says: "already borrowed",
+    },
+    Wrong {
+        name: "late-wakes-of-a-child",
+        changes: &[(
+            "        self.ticket.is_queued.store(true, Ordering::Relaxed);\n",
+            "",
+        )],
+        fails: "step6",
+        says: "a late wake for a child that is done wakes nobody",
+    },
+    Wrong {
+        name: "wakes-while-the-slot-is-borrowed",
+        changes: &[(
+            "            && let Slot::Running(Some(waiter)) = slot.replace(Slot::Finished(Some(result)))\n",
+            "            && let mut slot = slot.borrow_mut()\n            && let Slot::Running(Some(waiter)) =\n                mem::replace(&mut *slot, Slot::Finished(Some(result)))\n",
+        )],
+        fails: "step7",
+        says: "already mutably borrowed",
+    },
+    Wrong {
         name: "yields-without-a-wake",
         changes: &[(
             "        cx.waker().wake_by_ref();\n        Poll::Pending\n    })\n    .await;\n}\n",

@@ -138,7 +138,7 @@ fn i12_a_destructor_that_panics_keeps_no_other_from_being_dropped() {
         assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
     }
     // Each was dropped while the loop was still there for it.
-    assert_eq!(log.take(), [true; 5]);
+    assert_eq!(log.take(), [true; 5], "whether `now` found the loop");
     // The thread can go on.
     assert_eq!(simulate(async { spawn(async { 1 }).await.unwrap() }), 1);
 }

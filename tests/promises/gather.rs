@@ -172,3 +172,52 @@ fn i14_the_children_of_a_gather_run_in_order_too() {
     assert!(poll_once(&mut gathered, Waker::noop()).is_pending());
     assert_eq!(log.take(), [2, 0, 3]);
 }
+
+#[test]
+fn i10_a_late_wake_for_a_child_that_is_done_wakes_nobody() {
+    let [child, other] = [Probe::new(), Probe::new()];
+    let (bell, waker) = Bell::new();
+    let mut gathered = Box::pin(gather([child.future(), other.future()]));
+    assert!(poll_once(&mut gathered, &waker).is_pending());
+    child.finish();
+    child.wake();
+    assert_eq!(bell.wakes(), 1);
+    assert!(poll_once(&mut gathered, &waker).is_pending());
+    assert_eq!(child.counts(), "polls 2, wakes 1, drops 1");
+    for _ in 0..50 {
+        child.wake();
+        elsewhere(|| child.wake());
+    }
+    assert_eq!(bell.counts(), "wakes 1, wakers 2");
+    assert_eq!(other.counts(), "polls 1, wakes 0, drops 0");
+}
+
+// I14: children run in the order in which they became ready, wherever the wakes came from.
+
+#[test]
+fn i14_wakes_from_threads_and_from_here_keep_their_order_in_a_gather() {
+    let log = Log::new();
+    let children = [(); 4].map(|()| Probe::new());
+    let futures = children.iter().enumerate().map(|(i, child)| {
+        let log = log.clone();
+        child.future_that(move |_| log.push(i))
+    });
+    // A sibling wakes them, so that the gather is being polled meanwhile.
+    let woken = children.clone();
+    let sibling = Probe::new();
+    let waking = sibling.future_that(move |sibling| {
+        if sibling.polls() == 2 {
+            elsewhere(|| woken[3].wake());
+            woken[0].wake();
+            elsewhere(|| woken[2].wake());
+        }
+    });
+    let futures = futures.map(|child| boxed(child)).chain([boxed(waking)]);
+    let mut gathered = Box::pin(gather(futures));
+    assert!(poll_once(&mut gathered, Waker::noop()).is_pending());
+    assert_eq!(log.take(), [0, 1, 2, 3]);
+    sibling.wake();
+    assert!(poll_once(&mut gathered, Waker::noop()).is_pending());
+    assert!(poll_once(&mut gathered, Waker::noop()).is_pending());
+    assert_eq!(log.take(), [3, 0, 2]);
+}

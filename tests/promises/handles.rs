@@ -1,7 +1,11 @@
 //! Handles: what a task gives to who awaits it, and who is woken.
 
-use super::executor::{simulate, sleep, spawn, yield_now};
+use super::executor::{JoinHandle, simulate, sleep, spawn, yield_now};
 use super::support::{Bell, Probe, SECOND, poll_once};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Wake, Waker};
 
 // I1: a new task is ready once.
 
@@ -38,6 +42,34 @@ fn i4_only_the_latest_waker_counts_for_a_handle() {
         assert_eq!(new.counts(), "wakes 1, wakers 1");
         assert_eq!(task.counts(), "polls 2, wakes 1, drops 1");
         assert!(poll_once(&mut handle, &old_waker).is_ready());
+    });
+}
+
+thread_local!(static HANDLE: RefCell<Option<JoinHandle<()>>> = const { RefCell::new(None) });
+
+/// Asks the handle whether its task has ended, when it is called.
+struct Asks(AtomicUsize);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        let is_finished = |handle: &Option<JoinHandle<()>>| handle.as_ref().unwrap().is_finished();
+        assert!(HANDLE.with_borrow(is_finished), "its task has ended");
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn i4_the_waker_of_a_handle_may_ask_the_handle() {
+    simulate(async {
+        let task = Probe::new();
+        let asks = Arc::new(Asks(AtomicUsize::new(0)));
+        let mut handle = spawn(task.future());
+        assert!(poll_once(&mut handle, &Waker::from(Arc::clone(&asks))).is_pending());
+        HANDLE.set(Some(handle));
+        task.finish();
+        yield_now().await;
+        assert_eq!(asks.0.load(SeqCst), 1, "wakes when its task has ended");
+        assert!(HANDLE.take().unwrap().await.is_ok());
     });
 }
 

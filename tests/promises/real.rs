@@ -7,7 +7,6 @@ mod block_on;
 mod end;
 mod gather;
 mod handles;
-mod landing;
 mod tasks;
 mod time;
 mod timers;

@@ -34,7 +34,23 @@ fn i5_a_sleep_ends_at_its_deadline() {
         }
         sleep(longest + NANOSECOND).await;
     });
-    assert_eq!(ended.get(), 10_000);
+    assert_eq!(ended.get(), 10_000, "sleeps that ended, of 10,000");
+}
+
+#[test]
+fn i5_a_sleep_beyond_the_clock_never_ends() {
+    simulate(async {
+        for duration in [
+            Duration::MAX,
+            Duration::MAX - SECOND,
+            Duration::from_secs(u64::MAX / 2),
+        ] {
+            let mut endless = Box::pin(sleep(duration));
+            assert!(poll_once(&mut endless, Waker::noop()).is_pending());
+            sleep(3_600 * SECOND).await;
+            assert!(poll_once(&mut endless, Waker::noop()).is_pending());
+        }
+    });
 }
 
 #[test]
@@ -190,4 +206,21 @@ fn i9_a_loop_that_sleeps_uses_no_cpu() {
         assert!(after > before, "no rest, and {used:?} of CPU");
     }
     assert!(used < 30 * MILLISECOND, "{used:?} of CPU");
+}
+
+// I8: due timers fire when the polls of a turn are over.
+
+#[test]
+fn i8_a_timer_that_is_due_when_a_turn_ends_fires_in_that_turn() {
+    block_on(async {
+        let (bell, waker) = Bell::new();
+        let mut nap = Box::pin(sleep(MILLISECOND));
+        assert!(poll_once(&mut nap, &waker).is_pending());
+        // Another sleep begins in this turn, before the first one comes due.
+        let mut another = Box::pin(sleep(3_600 * SECOND));
+        assert!(poll_once(&mut another, Waker::noop()).is_pending());
+        thread::sleep(2 * MILLISECOND);
+        yield_now().await;
+        assert_eq!(bell.wakes(), 1);
+    });
 }

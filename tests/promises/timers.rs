@@ -2,13 +2,15 @@
 
 use super::executor::{block_on, now, simulate, sleep, spawn, yield_now};
 use super::support::{
-    Bell, Log, MILLISECOND, NANOSECOND, Probe, Random, SECOND, poll_once, resident_memory,
+    Bell, Log, MILLISECOND, NANOSECOND, Probe, Random, SECOND, elsewhere, poll_once,
+    resident_memory,
 };
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -158,6 +160,21 @@ fn i6_registration_counts_also_where_slots_of_the_table_are_used_again() {
     });
 }
 
+// I5: a late sleep is ready, whether or not its timer has fired.
+
+#[test]
+fn i5_a_sleep_that_is_polled_after_its_deadline_is_ready() {
+    block_on(async {
+        let (bell, waker) = Bell::new();
+        let mut nap = Box::pin(sleep(MILLISECOND));
+        assert!(poll_once(&mut nap, &waker).is_pending());
+        thread::sleep(2 * MILLISECOND);
+        // Its timer has not fired: that happens when the turn ends.
+        assert_eq!(bell.wakes(), 0);
+        assert!(poll_once(&mut nap, &waker).is_ready());
+    });
+}
+
 // I7: a dropped sleep leaves nothing behind.
 
 #[test]
@@ -171,6 +188,70 @@ fn i7_a_dropped_sleep_drops_its_waker() {
         assert_eq!(bell.counts(), "wakes 0, wakers 1");
         sleep(2 * SECOND).await;
         assert_eq!(bell.counts(), "wakes 0, wakers 1");
+    });
+}
+
+#[test]
+fn i7_a_sleep_that_is_late_leaves_no_timer_that_fires_later() {
+    block_on(async {
+        let (bell, waker) = Bell::new();
+        let mut nap = Box::pin(sleep(MILLISECOND));
+        assert!(poll_once(&mut nap, &waker).is_pending());
+        thread::sleep(2 * MILLISECOND);
+        assert!(poll_once(&mut nap, &waker).is_ready());
+        drop(nap);
+        yield_now().await;
+        assert_eq!(bell.counts(), "wakes 0, wakers 1");
+    });
+}
+
+type Nap = Pin<Box<dyn Future<Output = ()>>>;
+
+thread_local!(static NAP: RefCell<Option<Nap>> = const { RefCell::new(None) });
+
+/// Drops the nap when it is called, and when it is dropped.
+struct EndsTheNap;
+
+impl Wake for EndsTheNap {
+    fn wake(self: Arc<Self>) {
+        drop(NAP.take());
+    }
+}
+
+impl Drop for EndsTheNap {
+    fn drop(&mut self) {
+        drop(NAP.take());
+    }
+}
+
+/// A nap that was polled, to be ended by a waker.
+fn take_a_nap() {
+    let mut nap: Nap = Box::pin(sleep(10 * SECOND));
+    assert!(poll_once(&mut nap, Waker::noop()).is_pending());
+    NAP.set(Some(nap));
+}
+
+#[test]
+fn i7_a_waker_may_drop_a_sleep_whenever_it_is_called_or_dropped() {
+    simulate(async {
+        let waker = || Waker::from(Arc::new(EndsTheNap));
+        // When it is called,
+        take_a_nap();
+        let mut alarm = Box::pin(sleep(SECOND));
+        assert!(poll_once(&mut alarm, &waker()).is_pending());
+        sleep(2 * SECOND).await;
+        assert!(NAP.take().is_none(), "the waker was called");
+        // when another one takes its place,
+        let mut alarm = Box::pin(sleep(SECOND));
+        assert!(poll_once(&mut alarm, &waker()).is_pending());
+        take_a_nap();
+        assert!(poll_once(&mut alarm, Waker::noop()).is_pending());
+        assert!(NAP.take().is_none(), "the old waker was dropped");
+        // and when its sleep is dropped.
+        assert!(poll_once(&mut alarm, &waker()).is_pending());
+        take_a_nap();
+        drop(alarm);
+        assert!(NAP.take().is_none(), "the waker was dropped with its sleep");
     });
 }
 
@@ -198,5 +279,38 @@ fn i7_millions_of_dropped_sleeps_leave_memory_where_it_was() {
         make_and_drop_sleeps(count);
         // A timer takes more than 32 bytes. The tests that run at the same time take some, too.
         assert!(resident_memory() < before + 32 * count);
+    });
+}
+
+// I14: tasks run in the order in which they became ready, wherever the wakes came from.
+
+#[test]
+fn i14_wakes_from_threads_tasks_and_timers_keep_their_order() {
+    let log = Log::new();
+    let polled = log.clone();
+    block_on(async move {
+        let tasks = [(); 4].map(|()| Probe::new());
+        for (i, task) in tasks.iter().enumerate() {
+            let polled = polled.clone();
+            drop(spawn(task.future_that(move |_| polled.push(i))));
+        }
+        yield_now().await;
+        assert_eq!(polled.take(), [0, 1, 2, 3]);
+        elsewhere(|| tasks[2].wake());
+        tasks[0].wake();
+        elsewhere(|| tasks[3].wake());
+        tasks[1].wake();
+        yield_now().await;
+        assert_eq!(polled.take(), [2, 0, 3, 1]);
+        // A thread's wake comes before the timer that fires at the end of the turn.
+        let by_timer = polled.clone();
+        let mut nap = Box::pin(sleep(MILLISECOND));
+        let waker = tasks[0].waker();
+        assert!(poll_once(&mut nap, &waker).is_pending());
+        thread::sleep(2 * MILLISECOND);
+        elsewhere(|| tasks[1].wake());
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(by_timer.take(), [1, 0]);
     });
 }

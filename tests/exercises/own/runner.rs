@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A test that takes so long hangs. The longest takes a few seconds, and most next to nothing.
-const HANGS: Duration = Duration::from_secs(10);
+const HANGS: Duration = Duration::from_secs(20);
 /// When it is run once more, to hear what it does.
 const HANGS_AGAIN: Duration = Duration::from_secs(2);
 

@@ -5,6 +5,7 @@
 //! is, tells the answer, and stops what goes on for ever.
 
 use crate::executor;
+pub use crate::executor::JoinHandle;
 use crate::runner;
 use std::cell::Cell;
 use std::future::Future;
@@ -42,7 +43,7 @@ pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
     executor::sleep(duration)
 }
 
-pub fn spawn<F: Future + 'static>(future: F) -> executor::JoinHandle<F::Output> {
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
     runner::enter();
     let task = LAST_TASK.get() + 1;
     LAST_TASK.set(task);
