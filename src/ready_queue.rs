@@ -180,7 +180,8 @@ impl<C, K: Copy> ReadyQueue<C, K> {
 impl<C, K> ReadyQueue<C, K> {
     /// The owner has ended. Wakes do nothing from now on.
     pub(crate) fn close(&self) {
-        for seat in self.seats.borrow().iter() {
+        let seats = self.seats.borrow();
+        for seat in seats.iter().filter(|seat| seat.is_waker_kept()) {
             seat.ticket.retire();
         }
         self.queue.clear();
