@@ -82,7 +82,7 @@ impl Wake for Ticket {
         if self.put_on_chain() {
             queue.tell_woken(self.number, false);
             if queue.is_resting.load(Ordering::Relaxed) {
-                queue.wake_consumer(queue.inbox());
+                queue.end_rest();
             }
         }
     }
@@ -236,6 +236,12 @@ impl Queue {
     pub(crate) fn clear(&self) {
         let inbox = mem::take(&mut *self.inbox());
         drop(inbox);
+    }
+
+    /// Of a gather: its own thread wakes a child, and it rests.
+    #[cold]
+    fn end_rest(&self) {
+        self.wake_consumer(self.inbox());
     }
 
     fn wake_consumer(&self, mut inbox: MutexGuard<'_, Inbox>) {
