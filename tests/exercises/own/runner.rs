@@ -75,7 +75,7 @@ fn run_all() -> i32 {
         }
         Ended::Failed(name) => (name, ""),
         Ended::Hung(name) => (name, HANG),
-        Ended::Crashed(name) => (name, "It ended the process.\n"),
+        Ended::Crashed(name) => (name, CRASH),
         Ended::Passed(_) => unreachable!("the loop goes on"),
     };
     drop(tests);
@@ -93,9 +93,16 @@ fn run_all() -> i32 {
 const HANG: &str = "It does not end. Either its thread sleeps, and nobody wakes it, or it goes \
                     round in a loop that polls nothing.\n";
 
+const CRASH: &str = "It ended the process. A destructor that panics during another panic does \
+                     that, and so does a recursion without end.\n";
+
 fn step_of(name: &str) -> &str {
     name.split("::").next().unwrap_or(name)
 }
+
+/// What the tests count of a waker of their own.
+const COUNTS: &str = "(wakes: how often the test's waker was called. wakers: how many clones of \
+                      it there are, with the test's own.)\n";
 
 /// All that is told of a test that fails.
 fn page(name: &str, how: &str) -> String {
@@ -109,6 +116,9 @@ fn page(name: &str, how: &str) -> String {
     }
     if is_passed {
         found += "It failed among the others, and passes by itself. What differs is chance.\n";
+    }
+    if found.contains("wakers ") {
+        found += COUNTS;
     }
     let what = STEPS.iter().find(|(step, _)| *step == step_of(name));
     let what = what.map_or("", |(_, what)| what);
