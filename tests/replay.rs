@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::future::{Future, pending, poll_fn};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Once;
@@ -220,7 +220,7 @@ fn an_idea_and_a_question_come_once() {
         let ideas: Vec<_> = replay
             .steps
             .iter()
-            .filter_map(|step| step.said.idea)
+            .filter_map(|step| step.said.idea.clone())
             .collect();
         let once: HashSet<_> = ideas.iter().collect();
         assert!(ideas.len() > 5 && once.len() == ideas.len());
@@ -251,12 +251,54 @@ fn a_run_that_is_stuck_ends_there() {
     let [.., lost, stuck] = &replay.steps[..] else {
         panic!("there are some steps");
     };
-    assert!(lost.said.say.starts_with("Nobody has a waker of root"));
+    assert!(
+        lost.said
+            .say
+            .starts_with("lost waits, and nobody has its waker. Nobody can wake root")
+    );
     assert!(stuck.said.say.contains("nothing can ever wake these tasks"));
     assert!(
         events.len() > replay.steps.len(),
         "the tasks are dropped after that"
     );
+}
+
+fn boxed(future: impl Future<Output = ()> + 'static) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(future)
+}
+
+#[test]
+fn a_mistake_is_named_where_it_is_made() {
+    let events = record(async {
+        gather([
+            instrument("forgets", boxed(pending())),
+            instrument("sleeps", boxed(sleep(SECOND))),
+        ])
+        .await
+    });
+    let replay = all(&events);
+    let step = |say: &str| {
+        let is_it = |step: &&Step| step.said.say.starts_with(say);
+        replay.steps.iter().find(is_it).expect(say)
+    };
+    // Only the verdict, at the end, makes it known. But it is told at the answer.
+    let mistake = step("forgets answers `Pending`");
+    assert_eq!(mistake.said.phase, "lost");
+    assert!(mistake.said.say.contains("nobody will ever call its waker"));
+    assert_eq!(step("sleeps answers `Pending`").said.phase, "works");
+    step("forgets waits, and nobody has its waker.");
+    // Why the second poll of the root leaves it out.
+    let ideas = replay
+        .steps
+        .iter()
+        .filter_map(|step| step.said.idea.as_ref());
+    let told = ideas.filter(|(head, _)| *head == "Only what was woken is polled again.");
+    assert_eq!(told.count(), 1);
+    let ideas = all(&fetches(2))
+        .steps
+        .into_iter()
+        .filter_map(|step| step.said.idea);
+    assert!({ ideas }.all(|(head, _)| head != "Only what was woken is polled again."));
 }
 
 #[test]
@@ -458,6 +500,8 @@ addEventListener('error', event => problems.push(event.message));
 const snapshot = () => document.body.innerText + location.hash + $('one').innerHTML;
 function press(key, shiftKey = false) {
   document.body.dispatchEvent(new KeyboardEvent('keydown', {key, shiftKey, bubbles: true}));
+  const {scrollHeight, clientHeight} = $('sentence');
+  if (scrollHeight > clientHeight) problems.push(`too long at ${innerWidth}: ${$('sentence').innerText}`);
 }
 runs.forEach((run, number) => {
   location.hash = `#run=${number + 1}&step=1`;
@@ -472,7 +516,7 @@ runs.forEach((run, number) => {
   run.steps.forEach((step, i) => {
     press('n');
     const isAsked = document.querySelector('.answers');
-    if (isAsked) press('2');
+    if (isAsked) press(String((run.steps[at.step].ask[2] + 1) % 3 + 1));
     if (isAsked && document.activeElement !== $('next') && !$('next').disabled) problems.push('the focus is gone');
   });
   const asked = run.steps.filter(step => step.ask).length;
@@ -502,11 +546,14 @@ fn a_browser_steps_through_the_page() {
     let address = format!("file://{}", page.to_str().expect("UTF-8"));
     let options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-sync \
                    --disable-background-networking --disable-component-update --dump-dom";
-    let options: Vec<&str> = options.split_whitespace().chain([&*address]).collect();
-    if let Some(page) = run_tool("chromium", &options) {
-        let check = page
-            .split_once("data-check=\"")
-            .and_then(|(_, rest)| rest.split_once('"'));
-        assert_eq!(check.map(|check| check.0), Some("ok"));
+    for size in ["1280,800", "800,600", "500,844"] {
+        let size = format!("--window-size={size}");
+        let options = options.split_whitespace().chain([&*size, &*address]);
+        if let Some(page) = run_tool("chromium", &options.collect::<Vec<&str>>()) {
+            let check = page
+                .split_once("data-check=\"")
+                .and_then(|(_, rest)| rest.split_once('"'));
+            assert_eq!(check.map(|check| check.0), Some("ok"));
+        }
     }
 }

@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Run {
         _ => resume_unwind(panic),
     }
     Run {
-        also: "impl Future for Forgetful",
+        also: "// Here it should leave",
         ..Run::new("forgotten", events.take())
     }
 }

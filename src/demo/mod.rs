@@ -54,7 +54,8 @@ pub struct Run {
     pub events: Vec<Event>,
     /// What it teaches beside others. May be empty.
     pub why: &'static str,
-    /// The beginning of an item of its source that no event names. May be empty.
+    /// The beginning of a line of its source that no event names: it is marked where somebody is
+    /// never woken. May be empty.
     pub also: &'static str,
 }
 

@@ -36,10 +36,12 @@ pub enum State {
     Loop,
     /// The thread sleeps.
     Parked,
+    /// A future whose timer has fired. Its task is ready, it is not.
+    Due,
 }
 
 /// The class and the word of each state, in the order of [`State`], and the word for the thread.
-pub const STATES: [(&str, &str, &str); 9] = [
+pub const STATES: [(&str, &str, &str); 10] = [
     ("new", "not begun", ""),
     ("ready", "ready", ""),
     ("works", "polling", "polls"),
@@ -49,6 +51,7 @@ pub const STATES: [(&str, &str, &str); 9] = [
     ("done", "done", "free"),
     ("loop", "", "loop"),
     ("parked", "", "parked"),
+    ("ready", "time is up", ""),
 ];
 
 /// From when to when, and from which step to which, a lane was in a state.

@@ -37,7 +37,7 @@ use lanes::{Lane, State};
 use plan::Many;
 use scene::Scene;
 use show::Field;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use words::{Ahead, Ask, Said};
 
@@ -134,6 +134,22 @@ pub fn steps(events: &[Event], most: usize) -> Replay {
 }
 
 impl Replay {
+    /// Where nobody is woken, this line is marked besides.
+    fn mark_where_lost(&mut self, place: &str) {
+        let lost = self
+            .steps
+            .iter_mut()
+            .filter(|step| step.said.phase == "lost");
+        for field in lost.flat_map(|step| &mut step.fields) {
+            if let ("marks", marks) = field {
+                let comma = if marks == "[]" { "" } else { "," };
+                let mark = json::list([place, "", "here"].map(json::text));
+                marks.truncate(marks.len() - 1);
+                *marks += &format!("{comma}{mark}]");
+            }
+        }
+    }
+
     /// Whether it ends because nothing can ever wake anybody.
     pub fn is_stuck(&self) -> bool {
         let status = self.steps.last().and_then(|step| step.status.as_ref());
@@ -162,7 +178,34 @@ struct Later {
     last: Option<usize>,
     /// The first poll of each future that is in no other: its event, its task, its label.
     begins: Vec<(usize, TaskId, String)>,
+    /// The last answers of the futures that are never woken.
+    forgotten: HashSet<usize>,
     seen: usize,
+}
+
+/// The last answers of futures whose task then lost its waker: all that wait in it wait for ever.
+fn forgotten(events: &[Event]) -> HashSet<usize> {
+    use EventKind as Kind;
+    let mut tasks = HashMap::new();
+    let mut answers: HashMap<TaskId, HashMap<u64, usize>> = HashMap::new();
+    let mut forgotten = HashSet::new();
+    for (number, event) in events.iter().enumerate() {
+        match &event.kind {
+            Kind::FuturePollEnded { task, future, .. } => {
+                tasks.insert(*future, *task);
+                answers.entry(*task).or_default().insert(*future, number);
+            }
+            Kind::FutureDropped { future } => {
+                let answers = tasks.get(future).and_then(|task| answers.get_mut(task));
+                answers.map(|answers| answers.remove(future));
+            }
+            Kind::WakerLost { task } => {
+                forgotten.extend(answers.get(task).into_iter().flat_map(HashMap::values));
+            }
+            _ => {}
+        }
+    }
+    forgotten
 }
 
 impl Later {
@@ -198,6 +241,7 @@ impl Later {
         Later {
             last: events.iter().rposition(goes_on),
             begins,
+            forgotten: forgotten(events),
             seen: 0,
         }
     }
@@ -219,6 +263,7 @@ impl Later {
         Ahead {
             not_begun: not_begun.map(|(_, _, label)| label.clone()),
             goes_on: self.last.is_some_and(|last| event < last),
+            is_forgotten: self.forgotten.contains(&event),
         }
     }
 }

@@ -67,8 +67,8 @@ function drawQueue(state) {
 function drawThread(state) {
   const [word, note, className] = state.thread;
   $('thread').className = 'box ' + className;
-  aside('thread', state.turn ? `turn ${state.turn}` : '');
-  const lent = task => token('span.pill.lent', 'lent', task, 'lent');
+  aside('thread', state.turn ? `turn ${state.turn} of the loop` : '');
+  const lent = task => token('span.pill.lent', 'lent', task, 'waker, lent for this poll');
   const frames = state.stack.map(([task, name]) => name === undefined ? el('li', task)
     : el('li', el('span', token('span', 'thread', task, name), '.poll()'), lent(task)));
   fill('thread', el('strong', word), el('ol', ...frames), el('p.faint', note));
@@ -81,9 +81,9 @@ function drawWakers(state) {
     el('p', el('b', when), ' ', el('span.faint', place, ' ', rest)),
     ...pills.map(waker => token('span.pill', 'wakers', ...waker))));
   const [elsewhere, nobody] = state.kept.map(([tasks, rest]) =>
-    tasks.length ? ` has the waker of ${tasks.map(task => task.join(' ')).join(', ')} ${rest}` : '');
-  if (elsewhere) rows.push(el('p', el('b', 'somebody the loop cannot see'), elsewhere));
-  if (nobody) rows.push(el('p.red', el('b', 'nobody'), nobody));
+    tasks.length ? ` the waker of ${tasks.map(task => task.join(' ')).join(', ')} ${rest}`.trimEnd() : '');
+  if (elsewhere) rows.push(el('p', el('b', 'not on the wheel:'), elsewhere, '. Another part of the program has it, or nobody.'));
+  if (nobody) rows.push(el('p.red', el('b', 'nobody'), ' has', nobody));
   rows.push(el('p.faint', rows.length ? more : 'No waker is kept.'));
   fill('wakers', ...state.rings.length ? [drawRings(state.rings)] : [], el('div.holders', ...rows));
 }
@@ -94,11 +94,11 @@ function drawRings(rings) {
     const line = kind => slot => Object.assign(el(`i.${kind}.ring${ring}`), {style: `rotate: ${slot * 360 / 64}deg`});
     return [...[...Array(64).keys()].map(line('tick')), ...full.map(line('full')), line('hand')(hand)];
   });
-  return el('div.rings', el('div.dial', ...lines), ...rings.map(([words]) => el('div', words)));
+  return el('div.rings', el('div.dial', ...lines), ...rings.map(([words]) => el('div', words)), el('div', 'hand: now, blue: a timer'));
 }
 
 function drawSentence(step, state) {
-  $('sentence').className = isAsked ? 'ready' : state.kind;
+  $('sentence').className = isAsked ? 'ready' : verdict ? state.kind + ' answered' : state.kind;
   if (isAsked) {
     const [question, answers] = step.ask;
     const buttons = answers.map((answer, i) => button(() => choose(i), `${i + 1} `, ...rich(answer)));
@@ -266,7 +266,7 @@ function openOne(run) {
     if (isLabelled) {
       labelled = i;
       cell.classList.add('moved');
-      cell.append(el('small', clock));
+      cell.append(el('small', 'steps at ' + clock));
     }
     return cell;
   }));
@@ -385,7 +385,8 @@ $('ask').onchange = () => { openOne(runs[at.run]); go(at.run, at.step); };
 
 function readAddress() {
   const address = new URLSearchParams(location.hash.slice(1));
-  const run = address.get('run') - 1;
+  // A page with one run needs no number for it.
+  const run = (address.get('run') ?? address.has('step')) - 1;
   stop();
   if (runs[run]) go(run, address.get('step') - 1);
   else if (runs.length > 1 && !data.last) goTo(+address.get('t') || 0);

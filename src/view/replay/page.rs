@@ -41,7 +41,8 @@ pub struct Run<'a> {
     pub why: &'a str,
     /// All that the loop told.
     pub events: &'a [Event],
-    /// The beginning of an item whose source belongs to it, though no event names it. May be empty.
+    /// The beginning of a line that is marked where somebody is never woken, though no event names
+    /// it. May be empty.
     pub also: &'a str,
 }
 
@@ -60,13 +61,17 @@ pub struct Page<'a> {
 /// Writes a page that shows these runs.
 pub fn page(about: &Page<'_>, runs: &[Run<'_>]) -> String {
     let most = (MOST_STEPS / runs.len().max(1)).max(2);
-    let replays: Vec<Replay> = runs.iter().map(|run| steps(run.events, most)).collect();
+    let mut replays: Vec<Replay> = runs.iter().map(|run| steps(run.events, most)).collect();
     let sources = runs
         .iter()
         .map(|run| source::of(run.events, run.also, about.read));
     let mut sources: Vec<Vec<Excerpt>> = sources.collect();
     if let [ours, theirs] = &mut sources[..] {
         source::mark_differences(ours, theirs);
+    }
+    for ((run, replay), source) in runs.iter().zip(&mut replays).zip(&sources) {
+        let place = source::place_of(run.also, source);
+        place.iter().for_each(|place| replay.mark_where_lost(place));
     }
     let end = replays.iter().map(|replay| replay.end).max();
     let end = end.unwrap_or_default();
@@ -180,7 +185,8 @@ fn steps_json(steps: &[Step]) -> Vec<String> {
         fields.extend(
             step.said
                 .idea
-                .map(|(head, why)| ("idea", list([head, why].map(text)))),
+                .as_ref()
+                .map(|(head, why)| ("idea", list([head, &**why].map(text)))),
         );
         fields.extend(step.said.ask.as_ref().map(|ask| ("ask", question(ask))));
         fields.extend(step.is_folded.then(|| ("many", "true".to_string())));

@@ -86,6 +86,10 @@ pub struct Scene {
     pub levels: BTreeSet<usize>,
     /// The timer that has just fired.
     pub fired: Option<Timer>,
+    /// How many futures have answered `Pending` in this poll of a task, and whether one of those
+    /// that waited was polled in it.
+    answers: usize,
+    polls_again: bool,
     /// It has woken its task; or it could not, for that is woken already.
     pub has_woken: bool,
     /// See `has_woken`.
@@ -102,6 +106,8 @@ pub struct Scene {
     pub is_past: bool,
     /// The task that is being polled was woken before.
     pub was_woken: bool,
+    /// The task that has just answered has polled some of its futures, and others not.
+    pub left_others: bool,
     /// The line that this step is about, and what happens there.
     pub here: Option<(Place, String)>,
     /// The states of all, as they change.
@@ -142,9 +148,13 @@ impl Scene {
         self.polled(1)
     }
 
-    /// What that is called in which the innermost thing is polled.
+    /// What that is called in which the innermost thing is polled. A task that has its name from
+    /// that thing is called by its number alone.
     pub fn outer(&self) -> String {
-        self.polled(2)
+        match (self.running, &self.stack[..]) {
+            (Some(task), [_]) if !is_root(task) => task_name(task, None),
+            _ => self.polled(2),
+        }
     }
 
     fn polled(&self, from_end: usize) -> String {
@@ -287,6 +297,7 @@ impl Scene {
             let seat = task.seat;
             self.set(seat, State::Works);
         }
+        (self.answers, self.polls_again) = (0, false);
         self.unseen.remove(&id);
         self.lost.remove(&id);
     }
@@ -307,6 +318,7 @@ impl Scene {
         let Some(task) = self.tasks.get(&id) else {
             return;
         };
+        self.left_others = self.polls_again && self.answers < task.futures.len();
         let (seat, is_queued, timers) = (task.seat, task.is_queued, task.timers);
         if !is_queued && timers == 0 {
             self.unseen.insert(id);
@@ -371,12 +383,15 @@ impl Scene {
         }
     }
 
-    /// Who waits, and at which line. A future stands there until it is polled again.
-    pub fn waiting(&self) -> impl Iterator<Item = (Place, &str)> {
-        let futures = self.futures.values();
-        let futures = futures.filter_map(|future| Some((future.waits?.1, &*future.label)));
+    /// Who waits, at which line, and whether its time is up. A future stands there until it is
+    /// polled again.
+    pub fn waiting(&self) -> impl Iterator<Item = (Place, bool, &str)> {
+        let futures = self.futures.values().filter_map(|future| {
+            let (timer, at) = future.waits?;
+            Some((at, !self.timers.contains_key(&timer), &*future.label))
+        });
         let others = self.timers.values().filter(|timer| timer.future.is_none());
-        futures.chain(others.map(|timer| (timer.made_at, &*timer.whose)))
+        futures.chain(others.map(|timer| (timer.made_at, false, &*timer.whose)))
     }
 
     /// Futures that can never be woken.
@@ -447,7 +462,7 @@ impl Scene {
         (self.has_woken, self.is_idle) = (false, false);
         let Some(timer) = &self.fired else { return };
         if let Some(future) = timer.future.and_then(|future| self.futures.get(&future)) {
-            self.set(future.seat, State::Ready);
+            self.set(future.seat, State::Due);
         }
     }
 
@@ -459,6 +474,7 @@ impl Scene {
             return;
         };
         future.polls += 1;
+        self.polls_again |= future.polls > 1;
         let (seat, label, waits) = (future.seat, future.label.clone(), future.waits);
         // A sleep that is not over is still there.
         if waits.is_some_and(|(timer, _)| !self.timers.contains_key(&timer)) {
@@ -466,7 +482,8 @@ impl Scene {
         }
         self.here = Some(match waits {
             Some((_, at)) => (at, format!("{label} goes on here")),
-            None => (made_at, format!("{label} is made here")),
+            None if future.polls == 1 => (made_at, format!("{label}: made here, begins now")),
+            None => (made_at, format!("{label}: made here, goes on now")),
         });
         self.stack.push(number);
         self.set(seat, State::Works);
@@ -503,6 +520,7 @@ impl Scene {
         }
         if let Some(future) = self.futures.get(&number) {
             self.about = future.label.clone();
+            self.answers += 1;
             self.set(future.seat, State::Waits);
         }
     }

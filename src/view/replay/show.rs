@@ -7,7 +7,7 @@
 
 use super::json::{list, object, text};
 use super::lanes::{STATES, State, grouped};
-use super::names::{at, without_common_start};
+use super::names::{at, is_root, without_common_start};
 use super::scene::{Scene, Timer};
 use super::text::Unit;
 use super::words::thread;
@@ -101,7 +101,11 @@ fn stack(scene: &Scene) -> String {
         .collect();
     let hidden = inner.len().saturating_sub(MOST_FRAMES);
     let mut frames = vec![list([text("the loop")])];
-    frames.extend(scene.running.map(|task| number(scene, task)));
+    // A task has its name from the future inside, and here they stand one above the other.
+    frames.extend(scene.running.map(|task| match is_root(task) {
+        true => number(scene, task),
+        false => list([task.to_string(), text("task")]),
+    }));
     if hidden > 0 {
         frames.push(list([text(&format!("{hidden} more polls"))]));
     }
@@ -109,8 +113,13 @@ fn stack(scene: &Scene) -> String {
     list(frames)
 }
 
+/// A waker: the number of its task, and for whom it is kept.
 fn pill(timer: &Timer) -> String {
-    list([timer.task.to_string(), text(&timer.whose)])
+    let whose = match timer.future {
+        Some(_) => format!("for {}", timer.whose),
+        None => timer.whose.clone(),
+    };
+    list([timer.task.to_string(), text(&whose)])
 }
 
 /// By deadline: when, where on the wheel, whose wakers.
@@ -193,19 +202,25 @@ fn strip(scene: &Scene) -> String {
 
 /// Who waits at which line, and what this step does where.
 fn marks(scene: &Scene) -> String {
-    let mut lines: BTreeMap<(&str, u32), (Vec<&str>, usize)> = BTreeMap::new();
-    for (at, who) in scene.waiting() {
-        let (names, count) = lines.entry((at.file(), at.line())).or_default();
+    let mut lines: BTreeMap<(&str, u32, bool), (Vec<&str>, usize)> = BTreeMap::new();
+    for (at, is_due, who) in scene.waiting() {
+        let (names, count) = lines.entry((at.file(), at.line(), is_due)).or_default();
         *count += 1;
         names.extend((names.len() < MOST_NAMES).then_some(who));
     }
-    let waits = lines.into_iter().map(|((file, line), (names, count))| {
-        let more = and_more(count - names.len());
-        let wait = if count == 1 { "waits" } else { "wait" };
-        let who = without_common_start(names).join(", ");
-        let words = format!("{who} {more} {wait} here").replace("  ", " ");
-        list([text(&format!("{file}:{line}")), text(&words), text("waits")])
-    });
+    let waits = lines
+        .into_iter()
+        .map(|((file, line, is_due), (names, count))| {
+            let more = and_more(count - names.len());
+            let who = without_common_start(names).join(", ") + " " + &more;
+            let who = who.trim_end();
+            let words = match (is_due, count) {
+                (true, _) => format!("{who}: time is up"),
+                (false, 1) => format!("{who} waits here"),
+                (false, _) => format!("{who} wait here"),
+            };
+            list([text(&format!("{file}:{line}")), text(&words), text("waits")])
+        });
     let here = scene.here.iter().map(|(at, words)| {
         let place = format!("{}:{}", at.file(), at.line());
         list([text(&place), text(words), text("here")])

@@ -29,7 +29,8 @@ pub struct Excerpt {
     differs: BTreeSet<usize>,
 }
 
-/// The items in which the events happened; and the one that begins with `also`, which no event names.
+/// The items in which the events happened; and that with a line that begins with `also`, which no
+/// event names.
 pub fn of(events: &[Event], also: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<Excerpt> {
     let mut places: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for event in events {
@@ -51,7 +52,7 @@ pub fn of(events: &[Event], also: &str, read: &dyn Fn(&str) -> Option<String>) -
         lines.extend(
             source
                 .iter()
-                .position(|line| !also.is_empty() && line.starts_with(also)),
+                .position(|line| !also.is_empty() && line.trim_start().starts_with(also)),
         );
         let items: BTreeSet<(usize, usize)> =
             lines.into_iter().map(|line| item(&source, line)).collect();
@@ -69,6 +70,15 @@ pub fn of(events: &[Event], also: &str, read: &dyn Fn(&str) -> Option<String>) -
         }
     }
     excerpts
+}
+
+/// The place of the line that begins with `also`.
+pub fn place_of(also: &str, excerpts: &[Excerpt]) -> Option<String> {
+    excerpts.iter().find_map(|excerpt| {
+        let is_it = |line: &String| !also.is_empty() && line.trim_start().starts_with(also);
+        let line = excerpt.first + excerpt.lines.iter().position(is_it)?;
+        Some(format!("{}:{line}", excerpt.file))
+    })
 }
 
 /// From where to where the item goes that has this line.

@@ -25,7 +25,7 @@ macro_rules! table {
 type Sentence = (&'static str, &'static str);
 
 table! { Sentence:
-    ROOT = "ready", "`block_on` makes its future task 0, named root, and puts 0 on the queue.";
+    ROOT = "ready", "`block_on` runs one future to its end. The future becomes task 0, root, and the number 0 goes on the queue.";
     SPAWNED = "ready", "{inner} spawns {name}: its number {task} goes on the ready queue. That is all.";
     TURN = "loop", "A turn begins. {count} numbers are on the queue, and each of them is polled once.";
     POLLED = "works", "The loop takes {task} off the queue and polls {name}, with a waker for number {task}.";
@@ -39,7 +39,8 @@ table! { Sentence:
     END_WAKES = "wakes", "{waker} has ended, and that wakes {name}, which awaits it: {task} goes on the queue.";
     TASK_WAKES = "wakes", "{waker} calls a waker of {name}: {task} goes on the queue.";
     OTHER_WAKES = "wakes", "Somebody outside of the loop calls a waker of {name}: {task} goes on the queue.";
-    LOST = "lost", "Nobody has a waker of {name}: it kept none in this poll. Nothing can ever poll it again.";
+    LOST = "lost", "Nobody has a waker of {name}. Nothing can ever poll it again.";
+    LOST_IN = "lost", "{guilty} waits, and nobody has its waker. Nobody can wake {name}, and nothing can ever poll it again.";
     DROPPED = "lost", "The loop ends, and drops {name}, which was not done.";
     STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop says so, and ends.";
     PARKED = "parked", "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until {until}.";
@@ -51,9 +52,10 @@ table! { Sentence:
     BEGINS = "works", "Inside {outer}, {inner} is polled for the first time: it begins.";
     GOES_ON = "works", "Inside {outer}, {inner} is polled again: it goes on where it waited.";
     NOT_YET = "works", "{about} answers `Pending`: not yet. Its `poll` returns at once.";
+    FORGETS = "lost", "{about} answers `Pending`: not yet. But nobody will ever call its waker: this wait has no end.";
     READY = "works", "{about} answers `Ready`: it is done.";
     BREAKS = "works", "{about} panics: its poll ends without an answer.";
-    SLEEPS = "waits", "{inner} must wait: it leaves its waker on the wheel, for {until}.";
+    SLEEPS = "waits", "{inner} must wait: it leaves the waker for number {task} on the wheel, until {until}.";
     MOVED = "waits", "The hand of the wheel has come near: {whose}'s timer moves to level {level}, slot {slot}.";
     FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that it left.";
     PASSED = "waits", "{about}'s time has passed, though its timer has not fired: the timer is taken off the wheel.";
@@ -79,6 +81,8 @@ table! { Idea:
     NOT_CONCURRENT = "`await` is not concurrent.", "It waits for one. What comes after it has not been polled, and so has not begun.";
     NOT_WORKING = "Waiting is not working.", "A parked thread costs nothing, and no task is asked “now?” again and again.";
     NOT_FUTURE = "A waker wakes a task, not a future.", "The future that waited is inside; the number on the waker is the task's.";
+    ONE_TURN = "Here a turn of the loop ends.", "A turn polls who is ready, fires the timers that are due, and parks the thread if nobody is ready then.";
+    ONLY_WOKEN = "Only what was woken is polled again.", "{name} has polled the futures whose wakers were called, and has left the others alone.";
     TWO_WAKES = "Two wakes, one poll.", "A number is on the queue once, or not at all.";
     NOT_A_POLL = "A wake is not a poll.", "The number waits on the queue until the loop takes it. In between, others may run.";
     HELD = "A held thread holds everyone.", "It cannot leave this `poll`: nobody else is polled, and no timer fires.";
@@ -90,17 +94,17 @@ type Question = (&'static str, [&'static str; 3], usize);
 
 table! { Question:
     WHAT_DOES_A_WAKER = "{whose}'s timer is due. What will its waker do?",
-        ["run {whose} at once", "put {task}, the number of {name}, on the ready queue", "poll {name}"], 1;
+        ["run {whose} at once", "poll {name}", "put {task}, the number of {name}, on the ready queue"], 2;
     WHO_IS_NEXT = "The queue holds {numbers}. Who is polled next?",
-        ["{last}, the last to come", "{first}, the first to come", "all of them at once"], 1;
+        ["{first}, the first to come", "{last}, the last to come", "all of them at once"], 0;
     WHAT_AT_PENDING = "{about} must wait. What does its `poll` do?",
         ["it waits there until the time has come", "it returns at once", "it asks the clock again and again"], 1;
     WHAT_AT_REST = "The queue is empty. What does the thread do?",
-        ["it asks {who} again and again", "it sleeps until {until}", "it ends"], 1;
+        ["it sleeps until {until}", "it asks {who} again and again", "it ends"], 0;
     WHAT_OF_THE_NEXT = "{who} is awaited, and waits. What happens to {next} meanwhile?",
-        ["{next} waits too, at the same time", "nothing: {next} has not begun", "{next} runs"], 1;
-    WHO_RUNS = "{inner} holds the thread. Who runs meanwhile?",
-        ["the next future", "nobody", "only the loop"], 1;
+        ["{next} waits too, at the same time", "{next} runs", "nothing: {next} has not begun"], 2;
+    WHO_RUNS = "{inner} sleeps for {length} inside its `poll`. Who runs meanwhile?",
+        ["nobody", "the next future", "only the loop"], 0;
     WHAT_HAS_BEGUN = "{inner} calls `spawn` for {name}. What has begun when `spawn` returns?",
         ["the new task: it runs until it waits", "the new task, on a thread of its own", "nothing yet"], 2;
     WHO_WILL_WAKE = "{name} has answered `Pending`, and waits. Who will wake it?",
@@ -114,7 +118,7 @@ pub struct Said {
     /// The sentence.
     pub say: String,
     /// What it teaches.
-    pub idea: Option<Idea>,
+    pub idea: Option<(&'static str, String)>,
     /// What can be asked before it.
     pub ask: Option<Ask>,
 }
@@ -137,6 +141,8 @@ pub struct Ahead {
     pub not_begun: Option<String>,
     /// The run goes on after this event, and is not only taken down.
     pub goes_on: bool,
+    /// The future that has just answered is never woken.
+    pub is_forgotten: bool,
 }
 
 /// What the names in braces stand for.
@@ -166,7 +172,7 @@ fn tell((phase, say): Sentence, idea: Option<Idea>, ask: Option<Question>, names
     Said {
         phase,
         say: fill(say, names),
-        idea,
+        idea: idea.map(|(head, why)| (head, fill(why, names))),
         ask,
     }
 }
@@ -186,6 +192,7 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
         }
         Kind::PollEnded { outcome, task } => match outcome {
             Outcome::Pending if scene.is_queued(*task) => told(YIELDED),
+            Outcome::Pending if scene.left_others => (PENDING, Some(ONLY_WOKEN), None),
             Outcome::Pending => (PENDING, Some(AN_ANSWER), None),
             Outcome::Ready if scene.is_over => told(OVER),
             Outcome::Ready => told(DONE),
@@ -203,7 +210,10 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
             WokenBy::Task(_) => told(TASK_WAKES),
             _ => told(OTHER_WAKES),
         },
-        Kind::WakerLost { .. } => (LOST, Some(FOR_EVER), Some(WHO_WILL_WAKE)),
+        Kind::WakerLost { .. } => match scene.lost_futures().next() {
+            Some(_) => (LOST_IN, Some(FOR_EVER), Some(WHO_WILL_WAKE)),
+            None => (LOST, Some(FOR_EVER), Some(WHO_WILL_WAKE)),
+        },
         Kind::TaskDropped { .. } => told(DROPPED),
         Kind::Parked { .. } if !ahead.goes_on => (STUCK, Some(FOR_EVER), None),
         Kind::Parked { until: None } => told(RESTS),
@@ -211,15 +221,16 @@ pub fn say(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Sai
             Some(_) => (PARKED_ALONE, Some(NOT_CONCURRENT), Some(WHAT_OF_THE_NEXT)),
             None => (PARKED, Some(NOT_WORKING), Some(WHAT_AT_REST)),
         },
-        Kind::Unparked => told(UNPARKED),
-        Kind::BlockStarted { .. } => (HOLDS, Some(HELD), None),
-        Kind::BlockEnded { .. } => (LETS_GO, None, Some(WHO_RUNS)),
+        Kind::Unparked => (UNPARKED, Some(ONE_TURN), None),
+        Kind::BlockStarted { .. } => (HOLDS, Some(HELD), Some(WHO_RUNS)),
+        Kind::BlockEnded { .. } => told(LETS_GO),
         Kind::FuturePollStarted { future, .. } => match scene.futures.get(future) {
             Some(future) if future.polls > 1 => told(GOES_ON),
             _ => told(BEGINS),
         },
         Kind::FuturePollEnded { ready: true, .. } => told(READY),
         Kind::FuturePollEnded { panicked: true, .. } => told(BREAKS),
+        Kind::FuturePollEnded { .. } if ahead.is_forgotten => told(FORGETS),
         Kind::FuturePollEnded { .. } => (NOT_YET, Some(AN_ANSWER), Some(WHAT_AT_PENDING)),
         Kind::TimerSet { .. } => (SLEEPS, (scene.timers.len() == 2).then_some(BOTH), None),
         Kind::TimerMoved { .. } => told(MOVED),
@@ -267,6 +278,8 @@ fn names(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Names
         ("count", grouped(scene.batch.len())),
     ];
     names.extend(scene.next_due().map(|timer| ("who", timer.whose.clone())));
+    let mut lost = scene.lost_futures();
+    names.extend(lost.next().map(|future| ("guilty", future.label.clone())));
     names.extend(ahead.not_begun.iter().map(|next| ("next", next.clone())));
     if let [first, .., last] = queue {
         names.push(("first", first.to_string()));
@@ -281,6 +294,7 @@ fn names(event: &Event, scene: &Scene, queue: &[TaskId], ahead: &Ahead) -> Names
     | Kind::PollEnded { task, .. }
     | Kind::Woken { task, .. }
     | Kind::WakerLost { task }
+    | Kind::TimerSet { task, .. }
     | Kind::TaskDropped { task } = &event.kind
     {
         names.extend(names_of(*task, scene));
