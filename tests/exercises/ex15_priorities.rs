@@ -5,10 +5,10 @@
 
 mod support;
 
-use demitasse::{EventKind, gather, now, sleep, spawn, spawn_at_level, yield_now};
+use demitasse::{EventKind, block_for, gather, now, sleep, spawn, spawn_at_level, yield_now};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use support::{ask, seconds};
+use support::{Asked, ask, seconds};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -51,6 +51,26 @@ fn step2_equals_take_turns() {
         .await;
     });
     assert_eq!(*log.borrow(), ["a", "b", "c", "a", "b", "c", "a", "b", "c"]);
+
+    let log = Log::default();
+    asked.run(async {
+        let sleeps = |name, time: f64| {
+            let wakes = task(&log, name, 1);
+            spawn_at_level(2, async move {
+                sleep(seconds(time)).await;
+                wakes.await;
+            })
+        };
+        let tasks = [sleeps("a", 3.0), sleeps("b", 1.0), sleeps("c", 2.0)];
+        sleep(seconds(0.5)).await;
+        block_for(seconds(5.0)); // all three are due then, in the order of their deadlines
+        gather(tasks).await;
+    });
+    assert_eq!(
+        *log.borrow(),
+        ["b", "c", "a"],
+        "they were spawned as a, b, c, and became ready as b, c, a"
+    );
 }
 
 #[test]
@@ -68,45 +88,45 @@ fn step3_one_level_is_as_before() {
         gather(tasks).await;
     });
     assert_eq!(*log.borrow(), ["root", "a", "b", "c", "a", "b", "c"]);
-    let turns = asked.events();
-    let turns = turns.iter().filter_map(|event| match event.kind {
-        EventKind::TurnStarted { ready } => Some(ready),
-        _ => None,
+    let (_, polled) = turns(&asked);
+    assert_eq!(polled, [1, 3, 3, 3, 1], "how many tasks each turn polled");
+
+    let asked = ask("A turn tells how many tasks it polls. Who is passed over is not counted.");
+    asked.run(async {
+        let levels = [7, 4, 0, 0];
+        gather(levels.map(|level| spawn_at_level(level, task(&log, "any", 1)))).await;
     });
-    assert_eq!(
-        turns.collect::<Vec<_>>(),
-        [1, 3, 3, 3, 1],
-        "how many tasks each turn polled"
-    );
+    let (told, polled) = turns(&asked);
+    assert_eq!(told, polled, "what TurnStarted told, and what it should be");
+}
+
+/// How many tasks each turn told that it polls, and how many it polled.
+fn turns(asked: &Asked) -> (Vec<usize>, Vec<usize>) {
+    let (mut told, mut polled) = (Vec::new(), Vec::new());
+    for event in asked.events() {
+        match event.kind {
+            EventKind::TurnStarted { ready } => {
+                told.push(ready);
+                polled.push(0);
+            }
+            EventKind::PollStarted { .. } => *polled.last_mut().expect("in a turn") += 1,
+            _ => {}
+        }
+    }
+    (told, polled)
 }
 
 #[test]
 fn step4_nobody_starves() {
     let asked = ask("A task of level 7 waits for at most 7 turns, whatever the others do.");
-    let log = Log::default();
-    let is_done = Rc::new(Cell::new(false));
-    asked.run(async {
-        let busy = spawn_at_level(0, {
-            let (log, is_done) = (Rc::clone(&log), Rc::clone(&is_done));
-            async move {
-                while !is_done.get() {
-                    log.borrow_mut().push("busy".to_string());
-                    yield_now().await;
-                }
-            }
-        });
-        let patient = spawn_at_level(7, {
-            let (log, is_done) = (Rc::clone(&log), Rc::clone(&is_done));
-            async move {
-                log.borrow_mut().push("patient".to_string());
-                is_done.set(true);
-            }
-        });
-        gather([busy, patient]).await;
-    });
+    let log = beside_a_busy_one(&asked, 7);
     let mut expected = vec!["busy"; 7];
     expected.push("patient");
-    assert_eq!(*log.borrow(), expected, "what was polled, in order");
+    assert_eq!(log, expected, "what was polled, in order");
+
+    let log = beside_a_busy_one(&asked, 255);
+    let waited = log.iter().position(|name| *name == "patient");
+    assert_eq!(waited, Some(255), "how many turns level 255 has waited");
 
     let log = Log::default();
     asked.run(async {
@@ -120,6 +140,36 @@ fn step4_nobody_starves() {
         ["urgent", "root", "urgent"],
         "the root future has level 4"
     );
+}
+
+/// A task of this level, beside one that is ready all the time, but not for ever. Says who was
+/// polled, in order.
+fn beside_a_busy_one(asked: &Asked, level: u8) -> Vec<String> {
+    let log = Log::default();
+    let is_done = Rc::new(Cell::new(false));
+    asked.run(async {
+        let busy = spawn_at_level(0, {
+            let (log, is_done) = (Rc::clone(&log), Rc::clone(&is_done));
+            async move {
+                for _ in 0..2 * usize::from(level) {
+                    if is_done.get() {
+                        return;
+                    }
+                    log.borrow_mut().push("busy".to_string());
+                    yield_now().await;
+                }
+            }
+        });
+        let patient = spawn_at_level(level, {
+            let log = Rc::clone(&log);
+            async move {
+                log.borrow_mut().push("patient".to_string());
+                is_done.set(true);
+            }
+        });
+        gather([busy, patient]).await;
+    });
+    log.take()
 }
 
 #[test]

@@ -178,3 +178,31 @@ fn step6_as_the_model_does() {
         );
     }
 }
+
+/// The memory of this process, in bytes, where the operating system says it in this way.
+fn memory() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}
+
+#[test]
+fn step7_nothing_is_left() {
+    let _asked = ask("A timer that is cancelled is gone: the heap does not keep its entry.");
+    let mut heap = TimerHeap::new();
+    heap.insert(1, 0);
+    let before = memory();
+    for n in 0..2_000_000 {
+        let key = heap.insert(10_000_000 - n, n);
+        assert_eq!(heap.cancel(key), Some(n));
+    }
+    let grown = memory()
+        .zip(before)
+        .map_or(0, |(now, before)| now.saturating_sub(before));
+    assert!(
+        grown < 16_000_000,
+        "2,000,000 timers were made and cancelled, and {} MB are kept for them",
+        grown / 1_000_000
+    );
+    assert_eq!(due(&mut heap, u64::MAX), [0]);
+}
