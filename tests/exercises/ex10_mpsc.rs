@@ -52,7 +52,7 @@ impl<T> Receiver<T> {
 // ---- The tests: read them, and change nothing below this line ------------------------------
 
 use demitasse::{instrument, now, sleep, spawn, yield_now};
-use support::{ByHand, ask, loud, on_wake, seconds};
+use support::{ByHand, ask, loud, on_last_drop, on_wake, seconds};
 
 #[test]
 fn step1_in_order_and_to_the_end() {
@@ -69,7 +69,7 @@ fn step1_in_order_and_to_the_end() {
         assert_eq!(receiver.recv().await, Some(2));
         assert_eq!(receiver.recv().await, Some(3));
         assert_eq!(receiver.recv().await, None);
-        assert_eq!(receiver.recv().await, None, "and it stays so");
+        assert_eq!(receiver.recv().await, None, "what comes after None");
     });
 }
 
@@ -94,12 +94,18 @@ fn step2_the_receiver_waits() {
 
     let (sender, mut receiver) = channel(1);
     let mut recv = asked.by_hand("recv", receiver.recv());
-    assert!(recv.poll().is_pending(), "nothing was sent");
+    assert!(
+        recv.poll().is_pending(),
+        "nothing was sent, and it is Ready"
+    );
     let old = recv.change_task();
-    assert!(recv.poll().is_pending(), "nothing was sent");
+    assert!(
+        recv.poll().is_pending(),
+        "nothing was sent, and it is Ready"
+    );
     assert!(
         asked.by_hand("send", sender.send(1)).poll().is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
     assert_eq!(
         (old.wakes(), recv.wakes()),
@@ -170,38 +176,41 @@ fn step4_senders_take_turns() {
 
 #[test]
 fn step5_one_place_wakes_one_sender() {
-    let asked = ask("A free place wakes one sender, the latest waker, with nothing borrowed.");
+    let asked = ask("A free place wakes one sender, by its latest waker, with nothing borrowed.");
     let (sender, mut receiver) = channel(1);
     assert!(
         asked.by_hand("send 0", sender.send(0)).poll().is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
     let mut first = asked.by_hand("send 1", sender.send(1));
     let mut second = asked.by_hand("send 2", sender.send(2));
     assert!(
         first.poll().is_pending() && second.poll().is_pending(),
-        "there is no room"
+        "there is no room, and it is Ready"
     );
     let mut take = || asked.by_hand("recv", receiver.recv()).poll();
     assert_eq!(take(), Poll::Ready(Some(0)));
     assert_eq!(
         (first.wakes(), second.wakes()),
         (1, 0),
-        "wakes of the two senders"
+        "wakes of send 1 and send 2"
     );
     let mut third = asked.by_hand("send 3", sender.send(3));
-    assert!(third.poll().is_pending(), "the place is the first one's");
+    assert!(
+        third.poll().is_pending(),
+        "the place is for send 1, and send 3 took it"
+    );
     assert_eq!(first.poll(), Poll::Ready(Ok(())));
     assert_eq!(
         (second.wakes(), third.wakes()),
         (0, 0),
-        "wakes of the other two"
+        "wakes of send 2 and send 3"
     );
     assert_eq!(take(), Poll::Ready(Some(1)));
     assert_eq!(
         (second.wakes(), third.wakes()),
         (1, 0),
-        "wakes of the other two"
+        "wakes of send 2 and send 3"
     );
     let old = second.change_task();
     let mut fourth = asked.by_hand("send 4", sender.send(4));
@@ -209,15 +218,42 @@ fn step5_one_place_wakes_one_sender() {
     assert_eq!(second.poll(), Poll::Ready(Ok(())));
     assert!(
         fourth.poll().is_pending() && fifth.poll().is_pending(),
-        "there is no room"
+        "there is no room, and it is Ready"
     );
     let old_third = third.change_task();
-    assert!(third.poll().is_pending(), "there is no room");
+    assert!(
+        third.poll().is_pending(),
+        "there is no room, and it is Ready"
+    );
     assert_eq!(take(), Poll::Ready(Some(2)));
     assert_eq!(
         (old.wakes(), old_third.wakes(), third.wakes()),
         (1, 0, 1),
-        "wakes of the second, of the third's old task, and of its new one"
+        "wakes of send 2, of send 3's old task, and of its new one"
+    );
+
+    // Two places are free. Send 8 takes one, and the other is for send 9.
+    let (sender, mut receiver) = channel(2);
+    for n in [6, 7] {
+        let mut send = asked.by_hand("send", sender.send(n));
+        assert!(send.poll().is_ready(), "there is room, and it waits");
+    }
+    let mut eighth = asked.by_hand("send 8", sender.send(8));
+    let mut ninth = asked.by_hand("send 9", sender.send(9));
+    assert!(
+        eighth.poll().is_pending() && ninth.poll().is_pending(),
+        "there is no room, and it is Ready"
+    );
+    let mut take = || asked.by_hand("recv", receiver.recv()).poll();
+    assert_eq!(
+        (take(), take()),
+        (Poll::Ready(Some(6)), Poll::Ready(Some(7)))
+    );
+    assert_eq!(eighth.poll(), Poll::Ready(Ok(())));
+    assert_eq!(
+        ninth.wakes(),
+        1,
+        "wakes of send 9: two places were free, and send 8 took only one"
     );
 
     // A waker may do anything: these two use the channel there and then.
@@ -225,23 +261,61 @@ fn step5_one_place_wakes_one_sender() {
     let other = sender.clone();
     let mut recv = asked.by_hand("recv", receiver.recv());
     let waker = on_wake(move || drop(other.clone()));
-    assert!(recv.poll_with(&waker).is_pending(), "nothing was sent");
+    assert!(
+        recv.poll_with(&waker).is_pending(),
+        "nothing was sent, and it is Ready"
+    );
     assert!(
         asked.by_hand("send 1", sender.send(1)).poll().is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
     drop(recv);
     let other = sender.clone();
     let waker = on_wake(move || drop(other.clone()));
     let mut waits = asked.by_hand("send 2", sender.send(2));
-    assert!(waits.poll_with(&waker).is_pending(), "there is no room");
+    assert!(
+        waits.poll_with(&waker).is_pending(),
+        "there is no room, and it is Ready"
+    );
     let mut recv = asked.by_hand("recv", receiver.recv());
     assert_eq!(recv.poll(), Poll::Ready(Some(1)));
+    drop(recv);
+
+    // These own a task, and the task owns a sender. It is dropped with the waker's last clone.
+    let (sender, mut receiver) = channel(1);
+    let owns_a_sender = || {
+        let sender = sender.clone();
+        on_last_drop(move || drop(sender))
+    };
+    let mut recv = asked.by_hand("a recv whose task owns a sender", receiver.recv());
+    let first = recv.poll_with(&owns_a_sender());
+    assert_eq!(
+        [first, recv.poll()],
+        [Poll::Pending; 2],
+        "two polls of a recv, when nothing was sent"
+    );
+    drop(recv);
+    assert!(
+        asked.by_hand("send 1", sender.send(1)).poll().is_ready(),
+        "there is room, and it waits"
+    );
+    let mut waits = asked.by_hand("a send whose task owns a sender", sender.send(2));
+    let first = waits.poll_with(&owns_a_sender());
+    let second = waits.poll();
+    assert_eq!(
+        [first, second, waits.poll_with(&owns_a_sender())],
+        [Poll::Pending; 3],
+        "three polls of a send, when there is no room"
+    );
+    drop(waits);
 }
 
 #[test]
 fn step6_the_receiver_is_dropped() {
-    let asked = ask("When the receiver is gone, who waits gets its value back, and so do others.");
+    let asked = ask(
+        "When the receiver is dropped, so are the values in the queue. Who waits gets its value \
+         back, and so does who comes later.",
+    );
     let (value, drops) = loud();
     let (sender, receiver) = channel(1);
     assert!(
@@ -249,13 +323,16 @@ fn step6_the_receiver_is_dropped() {
             .by_hand("send", sender.send(Some(value)))
             .poll()
             .is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
     let mut waiting: Vec<_> = (0..3)
         .map(|_| asked.by_hand("a send that waits", sender.send(None)))
         .collect();
     for waits in &mut waiting {
-        assert!(waits.poll().is_pending(), "there is no room");
+        assert!(
+            waits.poll().is_pending(),
+            "there is no room, and it is Ready"
+        );
     }
     drop(receiver);
     assert_eq!(drops.get(), 1, "drops of the value that was in the queue");
@@ -264,13 +341,27 @@ fn step6_the_receiver_is_dropped() {
     for waits in &mut waiting {
         assert!(
             matches!(waits.poll(), Poll::Ready(Err(None))),
-            "it gets its value back"
+            "the receiver is gone, and a send that waits did not get its value back"
         );
     }
     let mut later = asked.by_hand("a later send", sender.send(None));
     assert!(
         matches!(later.poll(), Poll::Ready(Err(None))),
-        "so does a later one"
+        "the receiver is gone, and a later send did not get its value back"
+    );
+
+    let (sender, mut receiver) = channel::<()>(1);
+    let mut recv = asked.by_hand("recv", receiver.recv());
+    assert!(
+        recv.poll().is_pending(),
+        "nothing was sent, and it is Ready"
+    );
+    let waker = recv.change_task();
+    drop(recv);
+    drop(receiver);
+    assert!(
+        !waker.is_kept(),
+        "the receiver is gone, and the channel still keeps its waker"
     );
 
     // Dropping a value runs unknown code. This one has a sender of the same channel.
@@ -278,7 +369,7 @@ fn step6_the_receiver_is_dropped() {
     let (sender, receiver) = channel(1);
     let letter = Letter(Some(sender.clone()));
     let mut send = asked.by_hand("send a sender", sender.send(letter));
-    assert!(send.poll().is_ready(), "there is room");
+    assert!(send.poll().is_ready(), "there is room, and it waits");
     drop(send);
     drop(receiver);
 }
@@ -289,36 +380,37 @@ fn step7_a_send_is_cancelled() {
     let (sender, mut receiver) = channel(1);
     assert!(
         asked.by_hand("send 0", sender.send(0)).poll().is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
-    let mut waiting: Vec<_> = (1..=3)
-        .map(|n| asked.by_hand("send", sender.send(n)))
-        .collect();
-    for send in &mut waiting {
-        assert!(send.poll().is_pending(), "there is no room");
+    let mut first = asked.by_hand("send 1", sender.send(1));
+    let mut second = asked.by_hand("send 2", sender.send(2));
+    let mut third = asked.by_hand("send 3", sender.send(3));
+    for send in [&mut first, &mut second, &mut third] {
+        assert!(
+            send.poll().is_pending(),
+            "there is no room, and it is Ready"
+        );
     }
-    let (mut third, mut second) = (waiting.pop().unwrap(), waiting.pop().unwrap());
-    let first = waiting.pop().unwrap();
     let waker = second.change_task();
     drop(second);
     assert!(
         !waker.is_kept(),
-        "the second send is gone, and the channel still keeps its waker"
+        "send 2 is gone, and the channel still keeps its waker"
     );
     let mut take = || asked.by_hand("recv", receiver.recv()).poll();
     assert_eq!(take(), Poll::Ready(Some(0)));
     assert_eq!(
         (first.wakes(), third.wakes()),
         (1, 0),
-        "wakes of the first and the third"
+        "wakes of send 1 and send 3"
     );
     drop(first);
-    assert_eq!(third.wakes(), 1, "the first is gone: wakes of the third");
+    assert_eq!(third.wakes(), 1, "send 1 is gone: wakes of send 3");
     assert_eq!(third.poll(), Poll::Ready(Ok(())));
     assert_eq!(
         take(),
         Poll::Ready(Some(3)),
-        "what the two sent that were dropped"
+        "what is received: send 1 and send 2 were dropped"
     );
 }
 
@@ -327,10 +419,13 @@ fn step8_a_recv_is_cancelled() {
     let asked = ask("A recv that is dropped loses nothing, also when it was woken before.");
     let (sender, mut receiver) = channel(2);
     let mut recv = asked.by_hand("recv", receiver.recv());
-    assert!(recv.poll().is_pending(), "nothing was sent");
+    assert!(
+        recv.poll().is_pending(),
+        "nothing was sent, and it is Ready"
+    );
     assert!(
         asked.by_hand("send 1", sender.send(1)).poll().is_ready(),
-        "there is room"
+        "there is room, and it waits"
     );
     assert_eq!(recv.wakes(), 1, "wakes of the receiver");
     drop(recv);
