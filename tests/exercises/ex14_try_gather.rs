@@ -62,7 +62,9 @@ fn step2_the_first_error() {
 
 #[test]
 fn step3_the_rest_is_cancelled() {
-    let asked = ask("The poll that answers Err has dropped the other futures, and all outputs.");
+    let asked = ask(
+        "The poll that answers Err drops all futures and all outputs, and polls none after it.",
+    );
     let (value, drops) = loud();
     let (waits, seen) = watch("waits", pending());
     let (fails, seen_fails) = watch("fails", ready(Err("no")));
@@ -148,7 +150,8 @@ fn step7_dropping_it_drops_all() {
 #[test]
 fn step8_who_may_wake_it() {
     let asked = ask(
-        "If its futures keep no waker, it keeps none. A late wake for one that is done wakes nobody.",
+        "If its futures keep no waker, it keeps none. A late wake for one that is done wakes nobody. \
+         A wake for one that waits wakes the task that polled last.",
     );
     let mut all = asked.by_hand("try_gather", try_gather([pending::<Result<(), ()>>()]));
     assert!(all.poll().is_pending(), "the first poll is not Pending");
@@ -185,8 +188,17 @@ fn step8_who_may_wake_it() {
     assert!(all.poll().is_pending(), "the first poll is not Pending");
     done.take().into_iter().for_each(Waker::wake);
     assert_eq!(all.wakes(), 0, "wakes of the task by a future that is done");
+    let old = all.change_task();
+    assert!(
+        all.poll().is_pending(),
+        "one future waits, and it is Ready for the second task"
+    );
     waits.take().into_iter().for_each(Waker::wake);
-    assert_eq!(all.wakes(), 1, "wakes of the task by the future that waits");
+    assert_eq!(
+        (old.wakes(), all.wakes()),
+        (0, 1),
+        "wakes of its old task and of its new one, by the future that waits"
+    );
 }
 
 type Job = Pin<Box<dyn Future<Output = Result<i32, &'static str>>>>;
