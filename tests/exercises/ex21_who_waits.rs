@@ -78,10 +78,12 @@ fn step2_who_does_not_wait_is_not_named() {
         let mut dropped = spawn(pending::<()>());
         poll_once(&mut dropped).await;
         drop(dropped);
+        assert_eq!(waits().await, [""; 0], "the handle of task 1 was dropped");
         let mut done = spawn(yield_now());
         poll_once(&mut done).await;
+        assert_eq!(waits().await, [""; 0], "task 2 is done");
         let _never_polled = spawn(pending::<()>());
-        assert_eq!(waits().await, [""; 0]);
+        assert_eq!(waits().await, [""; 0], "nobody polled the handle of task 3");
         assert!(done.is_finished(), "its task was polled twice");
     });
 }
@@ -136,6 +138,22 @@ fn step5_numbers_are_those_of_tasks() {
             "8 waits for 6, in a circle",
         ];
         assert_eq!(waits().await, three);
+    });
+
+    let asked = ask("A handle that is left from another loop changes nothing in this one.");
+    let mut left = None;
+    asked.run(async {
+        let mut handle = spawn(pending::<()>());
+        poll_once(&mut handle).await;
+        left = Some(handle);
+    });
+    asked.run(async {
+        let first = spawn(pending::<()>());
+        drop(spawn(async { first.await.unwrap() }));
+        assert_eq!(waits().await, ["2 waits for 1"]);
+        drop(left);
+        let after = waits().await;
+        assert_eq!(after, ["2 waits for 1"], "that was task 1 of another loop");
     });
 }
 
