@@ -164,6 +164,12 @@ fn step1_what_is_there_can_be_read() {
             "bytes that can be read"
         );
     });
+
+    // A pipe, for which Linux says nothing but that the other end is gone: no data can be read.
+    let asked = ask("What has come to its end is readable, for one who reads must hear of it.");
+    let (reader, writer) = io::pipe().expect("two files can be opened");
+    drop(writer);
+    asked.run_for_real(readable(&reader));
 }
 
 #[test]
@@ -297,26 +303,31 @@ fn step4_a_wake_from_another_thread() {
     let (client, _server) = pair();
     asked.run_for_real(async {
         let silent = async { readable(&client).await };
-        let mut is_started = false;
-        let (sender, receiver) = mpsc::channel();
-        let woken = poll_fn(|cx| {
-            if is_started {
-                return match receiver.try_recv() {
-                    Ok(()) => Poll::Ready(()),
-                    Err(_) => Poll::Pending,
-                };
-            }
-            is_started = true;
-            let (waker, sender) = (cx.waker().clone(), sender.clone());
-            thread::spawn(move || {
-                thread::sleep(Duration::from_millis(50));
-                sender.send(()).unwrap();
-                waker.wake();
-            });
-            Poll::Pending
-        });
+        let wake = || {
+            let mut is_started = false;
+            let (sender, receiver) = mpsc::channel();
+            poll_fn(move |cx| {
+                if is_started {
+                    return match receiver.try_recv() {
+                        Ok(()) => Poll::Ready(()),
+                        Err(_) => Poll::Pending,
+                    };
+                }
+                is_started = true;
+                let (waker, sender) = (cx.waker().clone(), sender.clone());
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(50));
+                    sender.send(()).unwrap();
+                    waker.wake();
+                });
+                Poll::Pending
+            })
+        };
         let woken = async {
-            woken.await;
+            // What wakes the loop once need not do it twice.
+            for _ in 0..3 {
+                wake().await;
+            }
             sleep(seconds(0.05)).await;
         };
         let (mut silent, mut woken) = (pin!(silent), pin!(woken));
@@ -386,6 +397,7 @@ fn step5_room_to_write() {
         all.await;
         other_end.join().unwrap();
     });
+    let _asked = ask("200 tasks may wait for one socket, where 100 files may be open.");
     in_another_process("step5_room_to_write", "EX18_LOWERED", "ulimit -n 100;");
 }
 
