@@ -14,26 +14,23 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::{Asked, ask, seconds};
 
-/// A loop that keeps what it warns of.
-fn warns_above(limit: f64) -> (EventLoop, Rc<RefCell<Vec<SlowPoll>>>) {
+/// A loop that keeps what it warns of. The test listens, too, so that it can show what ran. It sets
+/// its observer first: only step7 asks for the other order.
+fn warns_above(limit: f64, asked: &Asked) -> (EventLoop, Rc<RefCell<Vec<SlowPoll>>>) {
     let warnings = Rc::new(RefCell::new(Vec::new()));
     let log = Rc::clone(&warnings);
     let event_loop = EventLoop::simulated()
+        .on_event(asked.observer())
         .on_slow_poll(seconds(limit), move |slow| log.borrow_mut().push(slow));
     (event_loop, warnings)
-}
-
-/// Runs it so that the events are shown when the test fails: both must hear of them.
-fn run<F: Future>(asked: &Asked, event_loop: EventLoop, future: F) -> F::Output {
-    asked.run_on(event_loop, future)
 }
 
 #[test]
 fn step1_a_poll_that_is_too_long() {
     let asked = ask("A poll of 2 s is more than 1 s: one warning, with task, place and time.");
-    let (event_loop, warnings) = warns_above(1.0);
+    let (event_loop, warnings) = warns_above(1.0, &asked);
     let line = Cell::new(0);
-    run(&asked, event_loop, async {
+    event_loop.block_on(async {
         line.set(line!() + 1);
         let slow = spawn(instrument("slow", async { block_for(seconds(2.0)) }));
         slow.await.unwrap();
@@ -59,9 +56,9 @@ fn step1_a_poll_that_is_too_long() {
 #[test]
 fn step2_the_root_future_too() {
     let asked = ask("The root future is a task as well. Its place is that of block_on.");
-    let (event_loop, warnings) = warns_above(1.0);
+    let (event_loop, warnings) = warns_above(1.0, &asked);
     let line = line!() + 1;
-    asked.run_on(event_loop, async { block_for(seconds(3.0)) });
+    event_loop.block_on(async { block_for(seconds(3.0)) });
     let warnings = warnings.borrow();
     assert_eq!(warnings.len(), 1, "warnings");
     assert_eq!(warnings[0].task.to_string(), "0", "the task");
@@ -72,8 +69,8 @@ fn step2_the_root_future_too() {
 #[test]
 fn step3_waiting_is_not_slow() {
     let asked = ask("An hour of sleep is no slow poll, nor are many short ones, nor one of 1 s.");
-    let (event_loop, warnings) = warns_above(1.0);
-    run(&asked, event_loop, async {
+    let (event_loop, warnings) = warns_above(1.0, &asked);
+    event_loop.block_on(async {
         sleep(seconds(3600.0)).await;
         for _ in 0..10 {
             block_for(seconds(0.9));
@@ -87,9 +84,9 @@ fn step3_waiting_is_not_slow() {
 #[test]
 fn step4_each_slow_poll_once() {
     let asked = ask("Each slow poll is a warning, of the task that it was, and of its place.");
-    let (event_loop, warnings) = warns_above(1.0);
+    let (event_loop, warnings) = warns_above(1.0, &asked);
     let lines = Cell::new([0; 2]);
-    run(&asked, event_loop, async {
+    event_loop.block_on(async {
         let task = async |times: [f64; 3]| {
             for time in times {
                 block_for(seconds(time));
@@ -118,8 +115,8 @@ fn step4_each_slow_poll_once() {
 #[test]
 fn step5_at_once() {
     let asked = ask("The warning comes when the poll has ended, not when the loop has.");
-    let (event_loop, warnings) = warns_above(1.0);
-    run(&asked, event_loop, async {
+    let (event_loop, warnings) = warns_above(1.0, &asked);
+    event_loop.block_on(async {
         let slow = spawn(async { block_for(seconds(2.0)) });
         slow.await.unwrap();
         assert_eq!(warnings.borrow().len(), 1, "warnings while the loop runs");
@@ -129,8 +126,8 @@ fn step5_at_once() {
 #[test]
 fn step6_a_poll_that_panics() {
     let asked = ask("A poll that is slow and then panics is slow.");
-    let (event_loop, warnings) = warns_above(1.0);
-    run(&asked, event_loop, async {
+    let (event_loop, warnings) = warns_above(1.0, &asked);
+    event_loop.block_on(async {
         let slow = spawn(async {
             block_for(seconds(2.0));
             panic!("on purpose");
@@ -159,13 +156,19 @@ fn step7_the_observer_hears_as_before() {
             move |_| warnings.set(warnings.get() + 1)
         };
         let event_loop = EventLoop::simulated();
-        let event_loop = match observer_first {
-            true => event_loop
-                .on_event(observe)
-                .on_slow_poll(Duration::ZERO, warn),
-            false => event_loop
-                .on_slow_poll(Duration::ZERO, warn)
-                .on_event(observe),
+        let (event_loop, order) = match observer_first {
+            true => (
+                event_loop
+                    .on_event(observe)
+                    .on_slow_poll(Duration::ZERO, warn),
+                "with on_event first, then on_slow_poll",
+            ),
+            false => (
+                event_loop
+                    .on_slow_poll(Duration::ZERO, warn)
+                    .on_event(observe),
+                "with on_slow_poll first, then on_event",
+            ),
         };
         event_loop.block_on(async {
             let start = now();
@@ -173,8 +176,8 @@ fn step7_the_observer_hears_as_before() {
             block_for(seconds(1.0));
             assert_eq!(now() - start, seconds(2.0));
         });
-        assert_eq!(polls.get(), 2, "polls that the observer heard of");
-        assert_eq!(warnings.get(), 1, "warnings");
+        assert_eq!(polls.get(), 2, "polls that the observer heard of, {order}");
+        assert_eq!(warnings.get(), 1, "warnings, {order}");
     }
     drop(asked);
 }
@@ -185,7 +188,8 @@ fn step8_the_warning_may_do_anything() {
         ask("Who is warned may spawn, ask the time, and wake. What it spawns may be slow too.");
     let spawned = Rc::new(Cell::new(0));
     let counts = Rc::clone(&spawned);
-    let event_loop = EventLoop::simulated().on_slow_poll(seconds(1.0), move |_| {
+    let event_loop = EventLoop::simulated().on_event(asked.observer());
+    let event_loop = event_loop.on_slow_poll(seconds(1.0), move |_| {
         now();
         if counts.get() < 3 {
             let counts = Rc::clone(&counts);
@@ -195,7 +199,7 @@ fn step8_the_warning_may_do_anything() {
             }));
         }
     });
-    run(&asked, event_loop, async {
+    event_loop.block_on(async {
         block_for(seconds(2.0));
         sleep(seconds(60.0)).await;
     });
