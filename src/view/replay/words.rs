@@ -41,7 +41,7 @@ table! { Sentence:
     OTHER_WAKES = "wakes", "Somebody outside of the loop calls a waker of {name}: {task} goes on the queue.";
     LOST = "lost", "Nobody has a waker of {name}. Nothing can ever poll it again.";
     LOST_IN = "lost", "{guilty} waits, and nobody has its waker. Nobody can wake {name}, and nothing can ever poll it again.";
-    DROPPED = "lost", "The loop ends, and drops {name}, which was not done.";
+    DROPPED = "lost", "The loop drops {name}, which was not done.";
     STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop says so, and ends.";
     PARKED = "parked", "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until {until}.";
     PARKED_ALONE = "parked", "Nobody is ready: {who} waits, and {next} has not begun. The thread is parked until {until}.";
