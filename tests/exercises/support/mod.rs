@@ -13,7 +13,7 @@
 mod order;
 mod view;
 
-use demitasse::{Event, EventKind, EventLoop, Instrumented, instrument};
+use demitasse::{Event, EventKind, EventLoop, Instrumented, Outcome, instrument};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::fs;
@@ -197,7 +197,7 @@ impl Asked {
         let mut page = words(self.what, found);
         let by_hand = BY_HAND.take();
         if !by_hand.is_empty() {
-            show(&mut page, "by hand", &last_of(&by_hand));
+            show(&mut page, "by hand", &last_of(&by_hand, MOST_LINES));
         }
         let events = self.events.borrow();
         if !events.is_empty() {
@@ -248,8 +248,8 @@ fn words(asked: &str, found: &[Found]) -> String {
 }
 
 /// The last of many lines: it went wrong at their end.
-fn last_of(lines: &[String]) -> String {
-    let left_out = lines.len().saturating_sub(MOST_LINES);
+fn last_of(lines: &[impl std::borrow::Borrow<str>], most: usize) -> String {
+    let left_out = lines.len().saturating_sub(most);
     let last = lines[left_out..].join("\n");
     match left_out {
         0 => last,
@@ -297,11 +297,25 @@ fn picture(events: &[Event]) -> String {
         return lanes;
     }
     let steps = replay::tell("the run", events, &style);
-    let mut lines: Vec<_> = steps.lines().take(MOST_LINES).collect();
-    if lines.len() == MOST_LINES {
-        lines.push("...");
+    if steps.lines().count() <= MOST_LINES {
+        return steps;
     }
-    lines.join("\n")
+    // It went wrong at the end: that of the root, not of a thousand tasks that are dropped after it.
+    let is_end = |event: &Event| match event.kind {
+        EventKind::PollEnded { task, outcome } => {
+            task.to_string() == "0" && outcome != Outcome::Pending
+        }
+        _ => false,
+    };
+    let end = events.iter().position(is_end);
+    let end = end.map_or(events.len(), |at| at + 1);
+    let steps = replay::tell("the run", &events[..end], &style);
+    let lines: Vec<_> = steps.trim_end().lines().collect();
+    // Above the first turn stands how to read it.
+    let first = lines.iter().position(|line| line.starts_with("turn "));
+    let (preface, turns) = lines.split_at(first.unwrap_or(0));
+    let turns = last_of(turns, MOST_LINES.saturating_sub(preface.len()));
+    format!("{}\n{turns}", preface.join("\n"))
 }
 
 thread_local! {
