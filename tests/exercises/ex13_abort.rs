@@ -5,7 +5,7 @@
 
 mod support;
 
-use demitasse::{JoinHandle, instrument, sleep, spawn, yield_now};
+use demitasse::{EventKind, JoinHandle, instrument, sleep, spawn, yield_now};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
@@ -24,6 +24,8 @@ fn step1_a_task_that_waits() {
         assert!(seen.is_dropped(), "its future is still alive");
         assert!(task.is_finished(), "is_finished after abort");
         assert_eq!(asked.timers_cancelled(), 1, "timers taken off the wheel");
+        let dropped = asked.count(|kind| matches!(kind, EventKind::TaskDropped { .. }));
+        assert_eq!(dropped, 1, "TaskDropped events that the observer heard");
         sleep(seconds(20.0)).await;
         assert_eq!(seen.polls(), 1, "polls of its future");
     });
@@ -43,6 +45,11 @@ fn step2_the_handle_says_so() {
         let error = awaits.await.unwrap().expect_err("the task was aborted");
         assert!(error.is_cancelled(), "is_cancelled");
         assert!(!error.is_panic(), "is_panic");
+        let text = error.to_string();
+        assert!(
+            text.contains("abort"),
+            "its text does not speak of abort: {text}"
+        );
     });
 }
 
@@ -81,17 +88,17 @@ fn step3_a_task_that_is_ready() {
 #[test]
 fn step4_a_task_that_is_done() {
     let asked = ask("abort does nothing to a task that is done: its output is there.");
-    let handle = asked.run(async {
+    asked.run(async {
         let task = spawn(async { "espresso" });
         yield_now().await;
         assert!(task.is_finished(), "is_finished");
         task.abort();
         assert_eq!(task.await.unwrap(), "espresso");
-
-        Some(spawn(pending::<()>()))
     });
-    let handle = handle.unwrap();
-    handle.abort(); // its loop has ended, and has cancelled it
+
+    let asked = ask("abort does nothing to a task whose loop has ended.");
+    let handle = asked.run(async { Some(spawn(pending::<()>())) }).unwrap();
+    handle.abort(); // the end of its loop has cancelled it
     assert!(handle.is_finished(), "is_finished after the loop has ended");
     asked.run(async {
         let (other, seen) = watch("a task of another loop", pending::<()>());
@@ -102,6 +109,20 @@ fn step4_a_task_that_is_done() {
         assert!(
             !seen.is_dropped() && !task.is_finished(),
             "it aborted a task of another loop, with the same number"
+        );
+    });
+
+    let asked = ask("abort does nothing to the task that has the seat of one that is done.");
+    asked.run(async {
+        let done = spawn(async {});
+        yield_now().await;
+        let (next, seen) = watch("the next", pending::<()>());
+        let next = spawn(next);
+        yield_now().await;
+        done.abort();
+        assert!(
+            !seen.is_dropped() && !next.is_finished(),
+            "it aborted the task that has its seat now"
         );
     });
 }
@@ -197,21 +218,20 @@ fn step7_destructors_may_do_anything() {
                 drop(spawn(async move { is_done.set(true) }));
             }
         });
-        let task = Rc::new(spawn(async move {
+        let task = Rc::new(spawn(instrument("has the destructor", async move {
             let _guard = guard;
             pending::<()>().await;
-        }));
+        })));
         *own.borrow_mut() = Some(Rc::clone(&task));
-        let aborts = spawn(async move {
+        let aborts = spawn(instrument("calls abort", async move {
             yield_now().await;
             task.abort();
             yield_now().await;
-            "it goes on"
-        });
-        assert_eq!(
-            aborts.await.unwrap(),
-            "it goes on",
-            "the task that called abort"
+        }));
+        let aborts = aborts.await;
+        assert!(
+            aborts.is_ok(),
+            "the task that called abort does not go on: {aborts:?}"
         );
         assert!(seen.is_dropped(), "the other one is still alive");
         own.borrow_mut().take();
@@ -225,14 +245,14 @@ fn step7_destructors_may_do_anything() {
             let own = Rc::clone(&own);
             move || own.borrow().as_ref().expect("it is in its place").abort()
         });
-        let first = spawn(async move {
+        let first = spawn(instrument("the first", async move {
             let _guard = guard;
-        });
+        }));
         *own.borrow_mut() = Some(first);
-        let next = spawn(async {
+        let next = spawn(instrument("the next", async {
             yield_now().await;
             "done"
-        });
+        }));
         let next = next.await;
         assert!(next.is_ok(), "the task that is polled after it: {next:?}");
         assert!(
@@ -247,7 +267,7 @@ fn step8_a_destructor_that_panics() {
     let asked = ask("A destructor that panics: abort returns, and the handle has the panic.");
     asked.run(async {
         let task = spawn(async {
-            let _guard = OnDrop(|| panic!("on purpose"));
+            let _guard = OnDrop(|| panic!("a destructor's panic, which abort lets through"));
             pending::<()>().await;
         });
         yield_now().await;
