@@ -201,14 +201,12 @@ impl Core {
         self.timers
             .borrow_mut()
             .expire(now, moved.as_mut(), |key, waker| due.push((key, waker)));
-        for (TimerKey(key), (level, slot)) in moved.into_iter().flatten() {
-            let timer = key.serial;
+        for (TimerKey { serial: timer, .. }, (level, slot)) in moved.into_iter().flatten() {
             self.tell(|| EventKind::TimerMoved { timer, level, slot });
         }
         self.running.set(WokenBy::Timer);
         let mut fired = Ok(());
-        for (TimerKey(key), waker) in due.drain(..) {
-            let timer = key.serial;
+        for (TimerKey { serial: timer, .. }, waker) in due.drain(..) {
             // A waker is code that we do not know, and each is called, whichever panics.
             let woken = catch(|| {
                 self.tell(|| EventKind::TimerFired { timer });

@@ -47,7 +47,6 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`slab.rs`](../src/demitasse/slab.rs.html) | a table of reusable slots |
 //! | [`timer_wheel.rs`](../src/demitasse/timer_wheel.rs.html) | which timer is due next? |
 //! | [`clock.rs`](../src/demitasse/clock.rs.html) | what time is it, and how does one wait? |
 //! | [`panics.rs`](../src/demitasse/panics.rs.html) | what to do about code that is not ours and panics |
@@ -73,7 +72,6 @@ pub mod guide;
 mod instrument;
 mod panics;
 mod ready_queue;
-mod slab;
 mod sleep;
 pub mod small;
 mod stuck;

@@ -235,7 +235,7 @@ impl Core {
             let (level, slot) = self.timers.borrow().place(deadline);
             let (future, label) = self.label.borrow().clone().unzip();
             EventKind::TimerSet {
-                timer: key.0.serial,
+                timer: key.serial,
                 task: self.running(),
                 future,
                 label,
@@ -267,9 +267,7 @@ impl Core {
     fn cancel_timer(&self, key: TimerKey) {
         let waker = self.timers.borrow_mut().cancel(key);
         if waker.is_some() {
-            self.tell(|| EventKind::TimerCancelled {
-                timer: key.0.serial,
-            });
+            self.tell(|| EventKind::TimerCancelled { timer: key.serial });
         }
         drop(waker);
     }

@@ -21,7 +21,7 @@
 //!   lock (I9);
 //! - nothing is borrowed or locked while foreign code runs: polls, wakers, destructors.
 //!
-//! Read next: `slab.rs`, the first of the other files.
+//! Read next: `timer_wheel.rs`, the first of the other files.
 //!
 //! ```
 //! use demitasse::small::{gather, now, simulate, sleep};

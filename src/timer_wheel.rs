@@ -27,13 +27,18 @@
 //!   a level is due before all those on the levels above, and two timers with one deadline are in
 //!   one slot, in the order of insertion;
 //! - a slot's bit in `occupied` is set when its list is not empty;
-//! - a slot's `earliest` is never later than any deadline in it. That is why the loop can park
-//!   until the exact moment: a tick groups timers, it never rounds a deadline.
+//! - a slot's deadline is never later than any in it. That is why the loop can park until the exact
+//!   moment: a tick groups timers, it never rounds a deadline;
+//! - a key finds the timer that it was made for, or nothing.
 //!
-//! Slots are lists threaded through one [`Slab`] by index: O(1) to insert and to cancel, without a
-//! pointer in sight. Read next: `clock.rs`, which says what time it is.
+//! Slots and timers lie in one table. A slot is a list that goes through the table in a circle, by
+//! index: O(1) to insert and to cancel, without a pointer in sight. A loop that runs for a week
+//! makes millions of timers, and only a few are alive at a time, so entries are used again. An index
+//! alone is then no name: it may mean another timer tomorrow. A key adds a serial number that is
+//! never used twice. (The `slab` crate, on which tokio and mio are built, is such a table.)
+//!
+//! Read next: `clock.rs`, which says what time it is.
 
-use crate::slab::{Key, NONE, Slab};
 use std::fmt;
 
 const BITS: u32 = 6;
@@ -71,39 +76,47 @@ pub struct TimerWheel<T> {
     hand: u64,
     /// For each level, a bit for each slot that is not empty.
     occupied: [u64; LEVELS],
-    /// All slots, level by level. Made with the first timer.
-    slots: Vec<Slot>,
-    timers: Slab<Timer<T>>,
+    /// First all slots, level by level, and then the timers. Made with the first timer.
+    entries: Vec<Entry<T>>,
+    /// The entries of timers that are gone.
+    empty: Vec<u32>,
+    next_serial: u64,
     /// Scratch for `expire`: (deadline, index) of what is due.
     due: Vec<(u64, u32)>,
 }
 
 /// Names one timer of one [`TimerWheel`], and is never mistaken for a later one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TimerKey(pub(crate) Key);
+pub struct TimerKey {
+    index: u32,
+    pub(crate) serial: u64,
+}
 
 /// A timer, and the level and slot to which it moved.
 pub(crate) type Moved = (TimerKey, (usize, usize));
 
-struct Timer<T> {
+/// A timer. Or a slot: it has no value, and is before the first of its timers and after the last.
+struct Entry<T> {
+    serial: u64,
+    /// Of a slot, the earliest that is in it.
     deadline: u64,
     previous: u32,
     next: u32,
-    value: T,
+    value: Option<T>,
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    first: u32,
-    last: u32,
-    earliest: u64,
+impl<T> Entry<T> {
+    /// A slot that is empty: its own neighbour.
+    fn slot(index: u32) -> Self {
+        Entry {
+            serial: 0,
+            deadline: u64::MAX,
+            previous: index,
+            next: index,
+            value: None,
+        }
+    }
 }
-
-const EMPTY: Slot = Slot {
-    first: NONE,
-    last: NONE,
-    earliest: u64::MAX,
-};
 
 /// The level and slot of a deadline, seen from `hand`. A deadline before that waits in the slot
 /// where the hand stands.
@@ -125,8 +138,9 @@ impl<T> TimerWheel<T> {
             now: 0,
             hand: 0,
             occupied: [0; LEVELS],
-            slots: Vec::new(),
-            timers: Slab::default(),
+            entries: Vec::new(),
+            empty: Vec::new(),
+            next_serial: 0,
             due: Vec::new(),
         }
     }
@@ -138,25 +152,28 @@ impl<T> TimerWheel<T> {
     ///
     /// With more than four billion timers at once.
     pub fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
-        if self.slots.is_empty() {
-            self.slots = vec![EMPTY; LEVELS * SLOTS];
+        if self.entries.is_empty() {
+            self.entries = (0..(LEVELS * SLOTS) as u32).map(Entry::slot).collect();
         }
-        let key = self.timers.insert(Timer {
-            deadline,
-            previous: NONE,
-            next: NONE,
-            value,
+        let index = self.empty.pop().unwrap_or_else(|| {
+            self.entries.push(Entry::slot(0));
+            u32::try_from(self.entries.len() - 1).expect("fewer than four billion at once")
         });
-        self.link(key.index, deadline);
-        TimerKey(key)
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let entry = self.at(index);
+        (entry.serial, entry.deadline, entry.value) = (serial, deadline, Some(value));
+        self.link(index);
+        TimerKey { index, serial }
     }
 
     /// Takes a timer out before it is due, and returns its value; `None` if it fired or was
     /// cancelled already. O(1).
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        let timer = self.timers.remove(key.0)?;
-        self.unlink(&timer);
-        Some(timer.value)
+        let value = self.find(key)?.value.take()?;
+        self.unlink(key.index);
+        self.empty.push(key.index);
+        Some(value)
     }
 
     /// The time to advance to next, in nanoseconds since the wheel's zero; `None` when the wheel is
@@ -168,11 +185,8 @@ impl<T> TimerWheel<T> {
         // The first slot of the finest level holds the earliest: all others differ from the hand
         // in a higher digit.
         // The usual case by far, and worth not looking at eleven levels each turn.
-        if self.is_empty() {
-            return None;
-        }
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
-        Some(self.slots[level * SLOTS + self.occupied[level].trailing_zeros() as usize].earliest)
+        Some(self.entries[level * SLOTS + self.occupied[level].trailing_zeros() as usize].deadline)
     }
 
     /// Moves the wheel's time on to `now` and appends the values of the timers that are due
@@ -183,7 +197,7 @@ impl<T> TimerWheel<T> {
     }
 
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
-        self.timers.get_mut(key.0).map(|timer| &mut timer.value)
+        self.find(key)?.value.as_mut()
     }
 
     /// The level and slot in which a timer with this deadline waits now.
@@ -193,12 +207,14 @@ impl<T> TimerWheel<T> {
 
     /// How many timers wait.
     pub fn len(&self) -> usize {
-        self.timers.len()
+        self.entries
+            .len()
+            .saturating_sub(LEVELS * SLOTS + self.empty.len())
     }
 
     /// Whether no timer waits.
     pub fn is_empty(&self) -> bool {
-        self.timers.len() == 0
+        self.len() == 0
     }
 
     /// Calls `fire` for each timer that is due at `now`, in the order that `advance` promises. Where
@@ -232,9 +248,11 @@ impl<T> TimerWheel<T> {
         let mut due = std::mem::take(&mut self.due);
         due.sort_by_key(|&(deadline, _)| deadline);
         for (_, index) in due.drain(..) {
-            let key = self.timers.key_at(index);
-            let timer = self.timers.remove(key).expect("it is due");
-            fire(TimerKey(key), timer.value);
+            let entry = self.at(index);
+            let serial = entry.serial;
+            let value = entry.value.take().expect("it is due");
+            self.empty.push(index);
+            fire(TimerKey { index, serial }, value);
         }
         self.due = due;
     }
@@ -245,12 +263,17 @@ impl<T> TimerWheel<T> {
         self.occupied[level] &= !passed;
         let mut left = passed;
         while left != 0 {
-            let slot = left.trailing_zeros() as usize;
+            let slot = (level * SLOTS) as u32 + left.trailing_zeros();
             left &= left - 1;
-            let mut index = self.slots[level * SLOTS + slot].first;
-            self.slots[level * SLOTS + slot] = EMPTY;
-            while index != NONE {
-                let Timer { deadline, next, .. } = self.timers[index];
+            let mut index = self.at(slot).next;
+            *self.at(slot) = Entry::slot(slot);
+            while index != slot {
+                let &mut Entry {
+                    serial,
+                    deadline,
+                    next,
+                    ..
+                } = self.at(index);
                 if deadline <= self.now {
                     self.due.push((deadline, index));
                 } else {
@@ -258,10 +281,9 @@ impl<T> TimerWheel<T> {
                         place(self.hand, deadline).0 < level,
                         "it moves down a level"
                     );
-                    self.link(index, deadline);
+                    self.link(index);
                     if let Some(moved) = &mut moved {
-                        let key = TimerKey(self.timers.key_at(index));
-                        moved.push((key, self.place(deadline)));
+                        moved.push((TimerKey { index, serial }, self.place(deadline)));
                     }
                 }
                 index = next;
@@ -270,36 +292,38 @@ impl<T> TimerWheel<T> {
     }
 
     /// Appends a timer to the list of its slot.
-    fn link(&mut self, index: u32, deadline: u64) {
+    fn link(&mut self, index: u32) {
+        let deadline = self.at(index).deadline;
         let (level, slot) = place(self.hand, deadline);
         self.occupied[level] |= 1 << slot;
-        let list = &mut self.slots[level * SLOTS + slot];
-        list.earliest = list.earliest.min(deadline);
-        let previous = std::mem::replace(&mut list.last, index);
-        match previous {
-            NONE => list.first = index,
-            previous => self.timers[previous].next = index,
-        }
-        let timer = &mut self.timers[index];
-        (timer.previous, timer.next) = (previous, NONE);
+        let next = (level * SLOTS + slot) as u32;
+        let slot = self.at(next);
+        slot.deadline = slot.deadline.min(deadline);
+        let previous = std::mem::replace(&mut slot.previous, index);
+        self.at(previous).next = index;
+        let timer = self.at(index);
+        (timer.previous, timer.next) = (previous, next);
     }
 
-    /// Takes a timer, which is out of the table already, out of the list of its slot.
-    fn unlink(&mut self, timer: &Timer<T>) {
-        let (level, slot) = place(self.hand, timer.deadline);
-        let list = &mut self.slots[level * SLOTS + slot];
-        match timer.previous {
-            NONE => list.first = timer.next,
-            previous => self.timers[previous].next = timer.next,
+    /// Takes a timer out of the list of its slot.
+    fn unlink(&mut self, index: u32) {
+        let &mut Entry { previous, next, .. } = self.at(index);
+        self.at(previous).next = next;
+        self.at(next).previous = previous;
+        if previous == next {
+            // It was alone with its slot.
+            *self.at(next) = Entry::slot(next);
+            self.occupied[next as usize / SLOTS] &= !(1 << (next as usize % SLOTS));
         }
-        match timer.next {
-            NONE => list.last = timer.previous,
-            next => self.timers[next].previous = timer.previous,
-        }
-        if list.first == NONE {
-            *list = EMPTY;
-            self.occupied[level] &= !(1 << slot);
-        }
+    }
+
+    fn at(&mut self, index: u32) -> &mut Entry<T> {
+        &mut self.entries[index as usize]
+    }
+
+    fn find(&mut self, key: TimerKey) -> Option<&mut Entry<T>> {
+        let entry = self.entries.get_mut(key.index as usize);
+        entry.filter(|entry| entry.serial == key.serial)
     }
 }
 
