@@ -9,18 +9,19 @@
 //! loop ends with its future.
 //!
 //! What always holds:
-//! - a thread runs one loop at a time, and [`Entered`] says which, however the loop ends;
+//! - a thread runs one loop at a time, from [`enter`] to [`leave`], and nothing between them panics
+//!   uncaught;
 //! - the first panic leaves through `block_on`: the root future's, else a destructor's, else the
 //!   observer's.
 //!
 //! Read next: `sleep.rs`, the first future on top of it.
 
 use crate::event::{Event, EventKind, Observer, WokenBy};
-use crate::event_loop::{Core, Entered, current_for};
+use crate::event_loop::{Core, current_for, enter, leave};
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::task::{Child, JoinError, JoinHandle};
 use std::fmt;
-use std::future::{Future, IntoFuture, pending};
+use std::future::pending;
 use std::mem;
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
@@ -99,14 +100,14 @@ impl EventLoop {
     #[track_caller]
     pub fn block_on<F: IntoFuture>(self, future: F) -> F::Output {
         let core = Rc::new(Core::new(self.is_simulated, self.observer));
-        let entered = Entered::new(&core);
-        // The root future stays on the stack of this function: somebody keeps its seat.
-        core.spawn(Child::new(pending::<()>()).0, Location::caller());
-
+        enter(&core);
+        let here = Location::caller();
         let unpark = Waker::from(Arc::new(Unpark(thread::current())));
         let mut root = pin!(None);
         let mut output = None;
         let ran = catch(|| {
+            // The root future stays on the stack of this function: somebody keeps its seat.
+            core.spawn(Child::new(pending::<()>()).0, here);
             root.set(Some(future.into_future()));
             let mut poll = |cx: &mut Context<'_>| {
                 let root = root.as_mut().as_pin_mut().expect("set above");
@@ -117,7 +118,7 @@ impl EventLoop {
         // Not dropped by the panic, for its destructor may panic too.
         let ran = first(ran, catch(|| root.set(None)));
         let ran = first(ran, core.close());
-        drop(entered);
+        leave();
         match first(ran, catch(|| drop(core))) {
             Ok(()) => output.expect("the loop runs until the root future is done"),
             Err(panic) => {
@@ -130,9 +131,8 @@ impl EventLoop {
 
 impl fmt::Debug for EventLoop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventLoop")
-            .field("is_simulated", &self.is_simulated)
-            .finish_non_exhaustive()
+        let is_simulated = self.is_simulated;
+        write!(f, "EventLoop {{ is_simulated: {is_simulated}, .. }}")
     }
 }
 
@@ -236,14 +236,12 @@ impl Core {
                     continue;
                 };
                 let task = self.ready.known(number).id;
+                let error = JoinError::new(task, None);
                 let ended = [
                     catch(|| drop(job)),
                     catch(|| self.tell(|| EventKind::TaskDropped { task })),
                     // This wakes the task that awaits it.
-                    catch(|| {
-                        slot.fail(JoinError::cancelled(task))
-                            .map_or((), Waker::wake)
-                    }),
+                    catch(|| slot.fail(error).map_or((), Waker::wake)),
                 ];
                 result = ended.into_iter().fold(result, first);
             }

@@ -205,7 +205,8 @@ pub enum WokenBy {
 
 /// The observer, if there is one, and what it must still be told.
 pub(crate) struct Teller {
-    observer: Option<RefCell<Observer>>,
+    is_heard: bool,
+    observer: RefCell<Observer>,
     untold: RefCell<VecDeque<Event>>,
 }
 
@@ -214,24 +215,22 @@ pub(crate) type Observer = Box<dyn FnMut(&Event)>;
 impl Teller {
     pub(crate) fn new(observer: Option<Observer>) -> Self {
         Teller {
-            observer: observer.map(RefCell::new),
+            is_heard: observer.is_some(),
+            observer: RefCell::new(observer.unwrap_or_else(|| Box::new(|_| ()))),
             untold: RefCell::default(),
         }
     }
 
     pub(crate) fn is_heard(&self) -> bool {
-        self.observer.is_some()
+        self.is_heard
     }
 
     #[cold]
     pub(crate) fn tell(&self, event: Event) {
-        let Some(observer) = &self.observer else {
-            return;
-        };
         self.untold.borrow_mut().push_back(event);
         // If it is borrowed, the observer itself caused this event. It is told when it has dealt
         // with the one before.
-        let Ok(mut observer) = observer.try_borrow_mut() else {
+        let Ok(mut observer) = self.observer.try_borrow_mut() else {
             return;
         };
         loop {

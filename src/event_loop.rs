@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  spawn ──1──▶ READY ──2──▶ POLLING ──3──▶ DONE       1 Core::spawn           2 Core::run takes the batch
-//!                ▲             │   │                   3 Tasks::finish wakes the task that awaits the handle
+//!                ▲             │   │                   3 Core::end wakes the task that awaits the handle
 //!                │             │   └──4──▶ READY       4 it woke itself during the poll
 //!                └──6── WAITING ◀──5──                 5 Pending: its waker is with a timer, a task, a thread ...
 //!                          └──7──▶ STUCK               6 Ticket::wake: its number goes on the queue, once
@@ -29,10 +29,9 @@ use crate::event::{Event, EventKind, Observer, Outcome, TaskId, Teller, WokenBy}
 use crate::panics::{Panic, catch, drop_quietly, first};
 use crate::ready_queue::ReadyQueue;
 use crate::stuck;
-use crate::task::{Child, JoinError, Known};
+use crate::task::{Child, JoinError, Known, Labels};
 use crate::timer_wheel::{TimerKey, TimerWheel};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
@@ -52,7 +51,7 @@ const SUSPICIOUS_REST: Duration = Duration::from_secs(1);
 thread_local! {
     /// The loop that runs on this thread. `ManuallyDrop`, because a thread-local that needs no
     /// destructor can be used to the very end of its thread, in the destructors of others too.
-    /// [`Entered`] empties it.
+    /// [`leave`] empties it.
     static CURRENT: RefCell<ManuallyDrop<Option<Rc<Core>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
@@ -88,7 +87,7 @@ pub(crate) struct Core {
     pub(crate) label: RefCell<Option<(u64, Arc<str>)>>,
     pub(crate) labelled: Cell<u64>,
     /// Labels of the tasks that have one. For the report.
-    pub(crate) labels: RefCell<BTreeMap<TaskId, Arc<str>>>,
+    pub(crate) labels: RefCell<Labels>,
     spawned: Cell<u64>,
 }
 
@@ -144,21 +143,23 @@ impl Core {
                 _ => child.poll(cx),
             }
         });
-        let (outcome, last) = match polled {
-            Some(Ok(Poll::Ready(waiter))) => (Outcome::Ready, Ok(waiter)),
-            Some(Err(panic)) => (Outcome::Panicked, Err(panic)),
-            Some(Ok(Poll::Pending)) => {
-                let outcome = Outcome::Pending;
-                self.tell(|| EventKind::PollEnded { task, outcome });
+        let Some(polled) = polled else { return false };
+        let outcome = match polled {
+            Ok(Poll::Pending) => Outcome::Pending,
+            Ok(Poll::Ready(_)) => Outcome::Ready,
+            Err(_) => Outcome::Panicked,
+        };
+        self.tell(|| EventKind::PollEnded { task, outcome });
+        match polled {
+            Ok(Poll::Ready(waiter)) => self.end(number, Ok(waiter)),
+            Err(panic) => self.end(number, Err(panic)),
+            Ok(Poll::Pending) => {
                 if self.ready.is_lost(number) {
                     self.tell(|| EventKind::WakerLost { task });
                 }
-                return false;
+                false
             }
-            None => return false,
-        };
-        self.tell(|| EventKind::PollEnded { task, outcome });
-        self.end(number, last)
+        }
     }
 
     /// The end of a task: it gives the waker of whoever awaits it, or has panicked. Whether it was
@@ -177,7 +178,7 @@ impl Core {
         // The destructor may panic. The first panic counts.
         let waiter = match first(ended, catch(|| drop(job))) {
             Ok(()) => waiter,
-            Err(panic) => waiter.or(slot.fail(JoinError::panicked(id, panic))),
+            Err(panic) => waiter.or(slot.fail(JoinError::new(id, Some(panic)))),
         };
         // This drops the output of a detached task. If that panics, there is nobody to tell.
         drop_quietly(slot);
@@ -246,6 +247,7 @@ impl Core {
     /// nobody can end it, says so (I13).
     fn rest(&self) {
         let (start, mut looks) = (Instant::now(), 0);
+        let report = || stuck::report(&self.labels.borrow(), &self.ready);
         while !self.ready.queue.has_ready() {
             // A park that ends for no reason puts nothing off.
             let next_look = looks * SUSPICIOUS_REST;
@@ -256,25 +258,21 @@ impl Core {
             }
             // The last waker may be dropped at any time, also after minutes.
             if self.clock.is_simulated() || self.ready.is_lost_whole() {
-                panic!("{}", stuck::report(&self.labels.borrow(), &self.ready));
+                panic!("{}", report());
             }
             if looks == 1 {
-                let report = stuck::report(&self.labels.borrow(), &self.ready);
                 // `eprintln!` would panic where nobody reads it. A suspicion is not worth that.
-                let _ = writeln!(io::stderr(), "{report}");
+                let _ = writeln!(io::stderr(), "{}", report());
             }
             looks += 1;
         }
     }
 
     /// Seats a new task, and makes it ready.
-    pub(crate) fn spawn(&self, child: Child, spawned_at: &'static Location<'static>) {
+    pub(crate) fn spawn(&self, child: Child, at: &'static Location<'static>) {
         let id = TaskId(self.spawned.replace(self.spawned.get() + 1));
-        self.ready.add(Known { id, spawned_at }, child);
-        self.tell(|| EventKind::Spawned {
-            task: id,
-            at: spawned_at,
-        });
+        self.ready.add(Known { id, spawned_at: at }, child);
+        self.tell(|| EventKind::Spawned { task: id, at });
     }
 
     /// The task that is being polled. What runs between polls counts as the root's.
@@ -288,10 +286,8 @@ impl Core {
     /// Tells the observer, if there is one. The event is not even made if there is none.
     pub(crate) fn tell(&self, kind: impl FnOnce() -> EventKind) {
         if self.teller.is_heard() {
-            self.teller.tell(Event {
-                time: self.clock.elapsed(),
-                kind: kind(),
-            });
+            let time = self.clock.elapsed();
+            self.teller.tell(Event { time, kind: kind() });
         }
     }
 }
@@ -307,25 +303,18 @@ fn tell_woken(number: u32, came_by_mail: bool) {
     core.tell(|| EventKind::Woken { task, by });
 }
 
-/// While this is alive, its loop is the thread's loop.
-pub(crate) struct Entered;
-
-impl Entered {
-    #[track_caller]
-    pub(crate) fn new(core: &Rc<Core>) -> Self {
-        assert!(
-            current().is_none(),
-            "block_on inside a running event loop would stop that loop: use `.await` or `spawn` instead"
-        );
-        CURRENT.set(ManuallyDrop::new(Some(Rc::clone(core))));
-        Entered
-    }
+/// From now on this is the thread's loop, until [`leave`].
+#[track_caller]
+pub(crate) fn enter(core: &Rc<Core>) {
+    assert!(
+        current().is_none(),
+        "block_on inside a running event loop would stop that loop: use `.await` or `spawn` instead"
+    );
+    CURRENT.set(ManuallyDrop::new(Some(Rc::clone(core))));
 }
 
-impl Drop for Entered {
-    fn drop(&mut self) {
-        drop(ManuallyDrop::into_inner(
-            CURRENT.replace(ManuallyDrop::new(None)),
-        ));
-    }
+/// The thread has no loop any more.
+pub(crate) fn leave() {
+    let left = CURRENT.replace(ManuallyDrop::new(None));
+    drop(ManuallyDrop::into_inner(left));
 }

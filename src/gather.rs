@@ -22,7 +22,6 @@
 use crate::panics::{drop_each, drop_quietly};
 use crate::ready_queue::ReadyQueue;
 use std::fmt;
-use std::future::{Future, IntoFuture};
 use std::mem;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -60,18 +59,15 @@ where
     I::Item: IntoFuture,
 {
     let children = ReadyQueue::new(None);
-    let futures = futures
-        .into_iter()
-        .map(|future| Box::pin(future.into_future()));
-    let outputs: Vec<_> = futures
-        .map(|future| children.add((), future))
-        .map(|_| None)
-        .collect();
+    let mut outputs = Vec::new();
+    for future in futures {
+        children.add((), Box::pin(future.into_future()));
+        outputs.push(None);
+    }
     Gather {
         left: outputs.len(),
         children,
         outputs,
-        lost: 0,
         is_over: false,
         batch: Vec::new(),
     }
@@ -82,9 +78,8 @@ where
 pub struct Gather<F: Future> {
     children: ReadyQueue<Pin<Box<F>>>,
     outputs: Vec<Option<F::Output>>,
-    /// How many children are not done, and how many of these can never be woken.
+    /// How many children are not done.
     left: usize,
-    lost: usize,
     /// It has given its result, or a child has panicked.
     is_over: bool,
     batch: Vec<u32>,
@@ -113,19 +108,18 @@ impl<F: Future> Future for Gather<F> {
                     // From now on its wakes mean nothing (I10).
                     this.children.leave(number);
                 }
-                Some(Ok(Poll::Pending)) => this.lost += usize::from(this.children.is_lost(number)),
                 Some(Err(panic)) => {
                     // The panic itself must not drop it, for its destructor may panic too.
                     drop_quietly(this.children.take(number));
                     resume_unwind(panic);
                 }
-                None => {}
+                Some(Ok(Poll::Pending)) | None => {}
             }
         }
         if this.left == 0 {
             return Poll::Ready(mem::take(&mut this.outputs).into_iter().flatten().collect());
         }
-        if this.left == this.lost {
+        if this.children.is_lost_whole() {
             this.children.queue.forget_consumer();
         } else if !this.children.queue.rest(cx.waker()) {
             // Some are ready again. The other tasks come first.
@@ -148,8 +142,6 @@ impl<F: Future> Unpin for Gather<F> {}
 
 impl<F: Future> fmt::Debug for Gather<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gather")
-            .field("left", &self.left)
-            .finish_non_exhaustive()
+        write!(f, "Gather {{ left: {}, .. }}", self.left)
     }
 }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 /// Children of type `C`. Of each, its owner knows something that it can ask at any time: a `K`.
-pub(crate) struct ReadyQueue<C, K = ()> {
+pub(crate) struct ReadyQueue<C, K: Copy = ()> {
     pub(crate) queue: Arc<Queue>,
     seats: RefCell<Vec<Seat<C, K>>>,
     /// The numbers of the seats that are free.
@@ -175,9 +175,7 @@ impl<C, K: Copy> ReadyQueue<C, K> {
         let numbers = 0..self.seats.borrow().len() as u32;
         numbers.filter(|number| self.is_seated(*number)).collect()
     }
-}
 
-impl<C, K> ReadyQueue<C, K> {
     /// The owner has ended. Wakes do nothing from now on.
     pub(crate) fn close(&self) {
         let seats = self.seats.borrow();
@@ -188,7 +186,7 @@ impl<C, K> ReadyQueue<C, K> {
     }
 }
 
-impl<C, K> Drop for ReadyQueue<C, K> {
+impl<C, K: Copy> Drop for ReadyQueue<C, K> {
     fn drop(&mut self) {
         self.close();
         let seats = self.seats.get_mut().iter_mut();

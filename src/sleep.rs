@@ -19,7 +19,6 @@ use crate::clock::nanos;
 use crate::event::EventKind;
 use crate::event_loop::{Core, current, current_for};
 use crate::timer_wheel::TimerKey;
-use std::future::Future;
 use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
@@ -115,10 +114,13 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// ```
 #[track_caller]
 pub fn block_for(duration: Duration) {
-    match current() {
-        Some(core) => core.block_for(duration, Location::caller()),
-        None => thread::sleep(duration),
-    }
+    let Some(core) = current() else {
+        return thread::sleep(duration);
+    };
+    let (task, at) = (core.running(), Location::caller());
+    core.tell(|| EventKind::BlockStarted { task, duration, at });
+    core.clock.block_for(duration);
+    core.tell(|| EventKind::BlockEnded { task });
 }
 
 /// A future that waits for a moment. Made by [`sleep`] and [`sleep_until`].
@@ -148,13 +150,17 @@ enum State {
     After(Duration),
     /// Not polled yet, or beyond the clock: it is due at this moment.
     At(Instant),
-    /// Its timer is on the wheel of this loop, due at so many nanoseconds on its clock.
-    Set {
-        owner: Weak<Core>,
-        timer: TimerKey,
-        deadline: u64,
-    },
+    Set(Timer),
     Done,
+}
+
+/// A timer on the wheel of its loop, due at so many nanoseconds on the loop's clock. Dropped, it is
+/// taken off.
+#[derive(Debug)]
+struct Timer {
+    owner: Weak<Core>,
+    key: TimerKey,
+    deadline: u64,
 }
 
 impl Future for Sleep {
@@ -168,14 +174,12 @@ impl Future for Sleep {
             State::Done => return Poll::Ready(()),
             State::After(duration) => nanos(*duration).and_then(|nanos| now.checked_add(nanos)),
             State::At(moment) => core.clock.nanos(*moment),
-            State::Set {
-                owner, deadline, ..
-            } => {
+            State::Set(timer) => {
                 assert!(
-                    owner.as_ptr() == Rc::as_ptr(&core),
+                    timer.owner.as_ptr() == Rc::as_ptr(&core),
                     "a sleep belongs to the event loop that polled it first: make another one here"
                 );
-                Some(*deadline)
+                Some(timer.deadline)
             }
         };
         // What is never due is no timer, and keeps no waker.
@@ -184,59 +188,28 @@ impl Future for Sleep {
         };
         if deadline <= now {
             // Its timer may not have fired yet: nothing keeps a late sleep waiting (I5).
-            let set = mem::replace(&mut self.state, State::Done);
-            set.cancel();
+            self.state = State::Done;
             return Poll::Ready(());
         }
         match &self.state {
-            State::Set { timer, .. } => core.refresh_timer(*timer, cx.waker()),
-            _ => {
-                let timer = core.set_timer(deadline, cx.waker(), self.made_at);
-                self.state = State::Set {
-                    owner: Rc::downgrade(&core),
-                    timer,
-                    deadline,
-                };
-            }
+            State::Set(timer) => timer.refresh(&core, cx.waker()),
+            _ => self.state = State::Set(Timer::set(&core, deadline, cx.waker(), self.made_at)),
         }
         Poll::Pending
     }
 }
 
-impl State {
-    /// Takes its timer off the wheel, if that still turns and the timer has not fired.
-    fn cancel(&self) {
-        if let State::Set { owner, timer, .. } = self
-            && let Some(owner) = owner.upgrade()
-        {
-            owner.cancel_timer(*timer);
-        }
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        self.state.cancel();
-    }
-}
-
-/// What a sleep asks of the loop. A waker is cloned and dropped while nothing is borrowed, for that
-/// may run any code.
-impl Core {
-    fn set_timer(
-        &self,
-        deadline: u64,
-        waker: &Waker,
-        made_at: &'static Location<'static>,
-    ) -> TimerKey {
+/// A waker is cloned and dropped while nothing is borrowed, for that may run any code.
+impl Timer {
+    fn set(core: &Rc<Core>, deadline: u64, waker: &Waker, made_at: &'static Location) -> Self {
         let waker = waker.clone();
-        let key = self.timers.borrow_mut().insert(deadline, waker);
-        self.tell(|| {
-            let (level, slot) = self.timers.borrow().place(deadline);
-            let (future, label) = self.label.borrow().clone().unzip();
+        let key = core.timers.borrow_mut().insert(deadline, waker);
+        core.tell(|| {
+            let (level, slot) = core.timers.borrow().place(deadline);
+            let (future, label) = core.label.borrow().clone().unzip();
             EventKind::TimerSet {
                 timer: key.serial,
-                task: self.running(),
+                task: core.running(),
                 future,
                 label,
                 deadline: Duration::from_nanos(deadline),
@@ -245,42 +218,34 @@ impl Core {
                 made_at,
             }
         });
-        key
+        Timer {
+            owner: Rc::downgrade(core),
+            key,
+            deadline,
+        }
     }
 
-    /// Makes `waker` the one that the timer wakes.
-    fn refresh_timer(&self, key: TimerKey, waker: &Waker) {
-        let mut timers = self.timers.borrow_mut();
-        match timers.get_mut(key) {
-            Some(old) if !old.will_wake(waker) => drop(timers),
-            _ => return,
-        }
+    /// Makes `waker` the one that it wakes (I4).
+    fn refresh(&self, core: &Core, waker: &Waker) {
         let waker = waker.clone();
-        let old = self
-            .timers
-            .borrow_mut()
-            .get_mut(key)
-            .map(|old| mem::replace(old, waker));
+        let mut timers = core.timers.borrow_mut();
+        let old = timers.get_mut(self.key).map(|old| mem::replace(old, waker));
+        drop(timers);
         drop(old);
     }
+}
 
-    fn cancel_timer(&self, key: TimerKey) {
-        let waker = self.timers.borrow_mut().cancel(key);
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let Some(core) = self.owner.upgrade() else {
+            return;
+        };
+        // `None`: it has fired.
+        let waker = core.timers.borrow_mut().cancel(self.key);
         if waker.is_some() {
-            self.tell(|| EventKind::TimerCancelled { timer: key.serial });
+            let timer = self.key.serial;
+            core.tell(|| EventKind::TimerCancelled { timer });
         }
         drop(waker);
-    }
-
-    fn block_for(&self, duration: Duration, at: &'static Location<'static>) {
-        self.tell(|| EventKind::BlockStarted {
-            task: self.running(),
-            duration,
-            at,
-        });
-        self.clock.block_for(duration);
-        self.tell(|| EventKind::BlockEnded {
-            task: self.running(),
-        });
     }
 }

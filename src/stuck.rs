@@ -9,19 +9,14 @@
 
 use crate::event::TaskId;
 use crate::ready_queue::ReadyQueue;
-use crate::task::{Child, Known};
-use std::collections::BTreeMap;
+use crate::task::{Child, Known, Labels};
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// So many tasks are named. A report of all of them would be too long to read, or to write.
 const MOST_NAMED: usize = 20;
 
 /// The tasks that wait, and what is known of each.
-pub(crate) fn report(
-    labels: &BTreeMap<TaskId, Arc<str>>,
-    ready: &ReadyQueue<Child, Known>,
-) -> String {
+pub(crate) fn report(labels: &Labels, ready: &ReadyQueue<Child, Known>) -> String {
     let verdict = match ready.is_lost_whole() {
         true => "nothing can ever wake",
         false => "nothing has woken",

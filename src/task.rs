@@ -21,12 +21,12 @@ use crate::event::TaskId;
 use crate::panics::Panic;
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// What a task and its handle share.
@@ -83,6 +83,9 @@ pub(crate) struct Known {
     pub(crate) id: TaskId,
     pub(crate) spawned_at: &'static Location<'static>,
 }
+
+/// The labels of the tasks that have one.
+pub(crate) type Labels = BTreeMap<TaskId, Arc<str>>;
 
 /// A task, as it sits in a seat of the loop's ready queue.
 pub(crate) struct Child {
@@ -175,9 +178,8 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle")
-            .field("is_finished", &self.is_finished())
-            .finish_non_exhaustive()
+        let is_finished = self.is_finished();
+        write!(f, "JoinHandle {{ is_finished: {is_finished}, .. }}")
     }
 }
 
@@ -190,13 +192,10 @@ pub struct JoinError {
 }
 
 impl JoinError {
-    pub(crate) fn panicked(task: TaskId, panic: Panic) -> Self {
-        let panic = Some(Box::new(Mutex::new(panic)));
+    /// Without a panic, it was cancelled.
+    pub(crate) fn new(task: TaskId, panic: Option<Panic>) -> Self {
+        let panic = panic.map(|panic| Box::new(Mutex::new(panic)));
         JoinError { task, panic }
-    }
-
-    pub(crate) fn cancelled(task: TaskId) -> Self {
-        JoinError { task, panic: None }
     }
 
     /// Whether the task panicked.

@@ -82,7 +82,7 @@ impl Wake for Ticket {
         if self.put_on_chain() {
             queue.tell_woken(self.number, false);
             if queue.is_resting.load(Ordering::Relaxed) {
-                queue.end_rest();
+                queue.wake_consumer(queue.inbox());
             }
         }
     }
@@ -238,12 +238,7 @@ impl Queue {
         drop(inbox);
     }
 
-    /// Of a gather: its own thread wakes a child, and it rests.
     #[cold]
-    fn end_rest(&self) {
-        self.wake_consumer(self.inbox());
-    }
-
     fn wake_consumer(&self, mut inbox: MutexGuard<'_, Inbox>) {
         let consumer = inbox.consumer.take();
         // Waking runs code that we do not know. It must not find the inbox locked.

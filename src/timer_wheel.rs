@@ -88,7 +88,7 @@ pub struct TimerWheel<T> {
 /// Names one timer of one [`TimerWheel`], and is never mistaken for a later one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TimerKey {
-    index: u32,
+    pub(crate) index: u32,
     pub(crate) serial: u64,
 }
 
@@ -207,9 +207,8 @@ impl<T> TimerWheel<T> {
 
     /// How many timers wait.
     pub fn len(&self) -> usize {
-        self.entries
-            .len()
-            .saturating_sub(LEVELS * SLOTS + self.empty.len())
+        let used = self.entries.len() - self.empty.len();
+        used.saturating_sub(LEVELS * SLOTS)
     }
 
     /// Whether no timer waits.
@@ -234,15 +233,11 @@ impl<T> TimerWheel<T> {
         }
         let (top, _) = place(self.hand, now);
         self.hand = now;
-        for level in 0..=top {
+        for level in 0..top {
             // Below the highest digit that changes, time has passed every slot.
-            let reached = if level < top {
-                SLOTS - 1
-            } else {
-                digit(now, level)
-            };
-            self.sweep(level, reached, moved.as_deref_mut());
+            self.sweep(level, SLOTS - 1, moved.as_deref_mut());
         }
+        self.sweep(top, digit(now, top), moved);
         // Finer levels and lower slots came first. What is left to order is a slot that was due as
         // a whole.
         let mut due = std::mem::take(&mut self.due);
@@ -268,19 +263,12 @@ impl<T> TimerWheel<T> {
             let mut index = self.at(slot).next;
             *self.at(slot) = Entry::slot(slot);
             while index != slot {
-                let &mut Entry {
-                    serial,
-                    deadline,
-                    next,
-                    ..
-                } = self.at(index);
+                let timer = self.at(index);
+                let (serial, deadline, next) = (timer.serial, timer.deadline, timer.next);
                 if deadline <= self.now {
                     self.due.push((deadline, index));
                 } else {
-                    debug_assert!(
-                        place(self.hand, deadline).0 < level,
-                        "it moves down a level"
-                    );
+                    debug_assert!(place(self.hand, deadline).0 < level);
                     self.link(index);
                     if let Some(moved) = &mut moved {
                         moved.push((TimerKey { index, serial }, self.place(deadline)));
@@ -329,10 +317,11 @@ impl<T> TimerWheel<T> {
 
 impl<T> fmt::Debug for TimerWheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimerWheel")
-            .field("len", &self.len())
-            .field("next_deadline", &self.next_deadline())
-            .finish_non_exhaustive()
+        let (len, next) = (self.len(), self.next_deadline());
+        write!(
+            f,
+            "TimerWheel {{ len: {len}, next_deadline: {next:?}, .. }}"
+        )
     }
 }
 

@@ -9,7 +9,6 @@
 //!
 //! Read next: `gather.rs`.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 

@@ -524,6 +524,24 @@ fn i13_a_gather_of_lost_futures_is_lost() {
     assert_eq!(other.counts(), "polls 2, wakes 1, drops 1");
 }
 
+#[test]
+fn i13_a_gather_whose_futures_lose_their_wakers_later_is_lost() {
+    let child = Probe::new();
+    let mut both = gather([child.future(), child.future()]);
+    let mut has_yielded = false;
+    let root = poll_fn(|cx| {
+        assert!(Pin::new(&mut both).poll(cx).is_pending());
+        if !std::mem::replace(&mut has_yielded, true) {
+            child.forget_waker();
+            cx.waker().wake_by_ref();
+        }
+        Poll::<()>::Pending
+    });
+    let panicked = panic_of(|| simulate(root));
+    assert!(panicked.message.contains("kept no waker"), "{panicked:?}");
+    assert_eq!(child.polls(), 2, "nobody woke them");
+}
+
 // I14: tasks run in the order in which they became ready.
 
 /// A program with a bit of everything, which makes hundreds of tasks.
