@@ -89,7 +89,7 @@ fn two_fetches_are_twenty_one_steps() {
     assert!(at(12).contains("fetch 0's timer is due"));
     assert_eq!(
         at(13),
-        "The waker puts 0 on the ready queue. That is all it does."
+        "The waker puts 0 on the ready queue. It polls nothing."
     );
     assert!(at(14).contains("fetch 1's timer is due"));
     assert_eq!(
@@ -256,7 +256,12 @@ fn a_run_that_is_stuck_ends_there() {
             .say
             .starts_with("lost waits, and nobody has its waker. Nobody can wake root")
     );
-    assert!(stuck.said.say.contains("nothing can ever wake these tasks"));
+    assert!(
+        stuck
+            .said
+            .say
+            .contains("nothing can ever wake a task again")
+    );
     assert!(
         events.len() > replay.steps.len(),
         "the tasks are dropped after that"

@@ -98,6 +98,10 @@ pub fn steps(events: &[Event], most: usize) -> Replay {
             scene.apply(&events[next]);
             next += 1;
         }
+        if let Some(EventKind::WakerLost { task }) = events.get(next).map(|event| &event.kind) {
+            // That nobody has its waker is the next step's to say.
+            scene.unseen.remove(task);
+        }
         let ahead = later.after(stop.event, &scene);
         let is_stuck =
             matches!(events[stop.event].kind, EventKind::Parked { .. }) && !ahead.goes_on;

@@ -57,8 +57,7 @@ function drawBoxes(state) {
 
 function drawQueue(state) {
   const [now, next, more] = state.queue;
-  const isBoth = now.length && next.length;
-  const part = (words, numbers) => [...isBoth ? [el('p', words)] : [],
+  const part = (words, numbers) => [...numbers.length ? [el('p', words)] : [],
     ...numbers.map(number => token('span.number', 'queue', ...number))];
   const all = [...part('this turn', now), ...part('next turn', next)];
   fill('queue', ...all.length ? all : [el('span.faint', 'empty')], el('p', more));
@@ -82,7 +81,7 @@ function drawWakers(state) {
     ...pills.map(waker => token('span.pill', 'wakers', ...waker))));
   const [elsewhere, nobody] = state.kept.map(([tasks, rest]) =>
     tasks.length ? ` the waker of ${tasks.map(task => task.join(' ')).join(', ')} ${rest}`.trimEnd() : '');
-  if (elsewhere) rows.push(el('p', el('b', 'not on the wheel:'), elsewhere, '. Another part of the program has it, or nobody.'));
+  if (elsewhere) rows.push(el('p', el('b', 'elsewhere'), ', with a handle, a channel or a thread:', elsewhere));
   if (nobody) rows.push(el('p.red', el('b', 'nobody'), ' has', nobody));
   rows.push(el('p.faint', rows.length ? more : 'No waker is kept.'));
   fill('wakers', ...state.rings.length ? [drawRings(state.rings)] : [], el('div.holders', ...rows));
@@ -94,7 +93,7 @@ function drawRings(rings) {
     const line = kind => slot => Object.assign(el(`i.${kind}.ring${ring}`), {style: `rotate: ${slot * 360 / 64}deg`});
     return [...[...Array(64).keys()].map(line('tick')), ...full.map(line('full')), line('hand')(hand)];
   });
-  return el('div.rings', el('div.dial', ...lines), ...rings.map(([words]) => el('div', words)), el('div', 'hand: now, blue: a timer'));
+  return el('div.rings', el('div.dial', ...lines), ...rings.map(([words]) => el('div', words)), el('div', 'hand: the last look'), el('div', 'blue: timers'));
 }
 
 function drawSentence(step, state) {

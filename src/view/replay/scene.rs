@@ -482,8 +482,8 @@ impl Scene {
         }
         self.here = Some(match waits {
             Some((_, at)) => (at, format!("{label} goes on here")),
-            None if future.polls == 1 => (made_at, format!("{label}: made here, begins now")),
-            None => (made_at, format!("{label}: made here, goes on now")),
+            None if future.polls == 1 => (made_at, format!("{label} begins, and was made here")),
+            None => (made_at, format!("{label} goes on, and was made here")),
         });
         self.stack.push(number);
         self.set(seat, State::Works);

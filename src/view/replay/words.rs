@@ -34,7 +34,7 @@ table! { Sentence:
     OVER = "works", "{name} answers `Ready`: here is its output. The loop ends, at {clock}.";
     DONE = "works", "{name} answers `Ready`: it is done, and is not polled again.";
     PANICKED = "lost", "{name} panics. That ends this task; the panic goes to whoever awaits it.";
-    TIMER_WAKES = "wakes", "The waker puts {task} on the ready queue. That is all it does.";
+    TIMER_WAKES = "wakes", "The waker puts {task} on the ready queue. It polls nothing.";
     WAKES_ITSELF = "wakes", "{name} calls its own waker: {task} goes on the queue, for the next turn.";
     END_WAKES = "wakes", "{waker} has ended, and that wakes {name}, which awaits it: {task} goes on the queue.";
     TASK_WAKES = "wakes", "{waker} calls a waker of {name}: {task} goes on the queue.";
@@ -42,7 +42,7 @@ table! { Sentence:
     LOST = "lost", "Nobody has a waker of {name}. Nothing can ever poll it again.";
     LOST_IN = "lost", "{guilty} waits, and nobody has its waker. Nobody can wake {name}, and nothing can ever poll it again.";
     DROPPED = "lost", "The loop drops {name}, which was not done.";
-    STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake these tasks. The loop says so, and ends.";
+    STUCK = "lost", "Nobody is ready, and no timer is set: nothing can ever wake a task again. The loop reports it, and gives up.";
     PARKED = "parked", "Nobody is ready. The loop asks the wheel what is due next, and parks the thread until {until}.";
     PARKED_ALONE = "parked", "Nobody is ready: {who} waits, and {next} has not begun. The thread is parked until {until}.";
     RESTS = "parked", "Nobody is ready, and no timer is set. The loop parks the thread until somebody outside wakes a task.";
@@ -55,9 +55,9 @@ table! { Sentence:
     FORGETS = "lost", "{about} answers `Pending`: not yet. But nobody will ever call its waker: this wait has no end.";
     READY = "works", "{about} answers `Ready`: it is done.";
     BREAKS = "works", "{about} panics: its poll ends without an answer.";
-    SLEEPS = "waits", "{inner} must wait: it leaves the waker for number {task} on the wheel, until {until}.";
+    SLEEPS = "waits", "{inner} must wait: it leaves a copy of the waker for number {task} on the wheel, until {until}.";
     MOVED = "waits", "The hand of the wheel has come near: {whose}'s timer moves to level {level}, slot {slot}.";
-    FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that it left.";
+    FIRED = "wakes", "{whose}'s timer is due: the loop calls the waker that {whose} left.";
     PASSED = "waits", "{about}'s time has passed, though its timer has not fired: the timer is taken off the wheel.";
     CANCELLED = "waits", "{about}'s sleep is dropped before its time: its timer is taken off the wheel.";
     GONE = "loop", "{about} is dropped before it was done.";
@@ -76,13 +76,13 @@ type Idea = (&'static str, &'static str);
 table! { Idea:
     A_VALUE = "A future does nothing until it is polled.", "It is a value. The loop makes it go on by calling its `poll`.";
     NOT_BEGUN = "`spawn` begins nothing yet.", "The new task is polled when its number comes to the head of the queue.";
-    AN_ANSWER = "`Pending` is an answer, not a wait.", "The call has returned, and the thread is free for somebody else.";
+    AN_ANSWER = "`Pending` is an answer, not a wait.", "The call has returned, and the thread can go on with something else.";
     BOTH = "Now both wait at the same time.", "Neither needs the thread for it. That is all that concurrency is.";
     NOT_CONCURRENT = "`await` is not concurrent.", "It waits for one. What comes after it has not been polled, and so has not begun.";
     NOT_WORKING = "Waiting is not working.", "A parked thread costs nothing, and no task is asked “now?” again and again.";
     NOT_FUTURE = "A waker wakes a task, not a future.", "The future that waited is inside; the number on the waker is the task's.";
-    ONE_TURN = "Here a turn of the loop ends.", "A turn polls who is ready, fires the timers that are due, and parks the thread if nobody is ready then.";
-    ONLY_WOKEN = "Only what was woken is polled again.", "{name} has polled the futures whose wakers were called, and has left the others alone.";
+    ONE_TURN = "Here a turn of the loop ends.", "Each turn polls who is ready, and then fires the timers that are due. Who is woken by them is polled in the turn after it.";
+    ONLY_WOKEN = "Only what was woken is polled again.", "Each future in a `gather` has a waker of its own: it notes the future, and wakes {name}. The others are left alone.";
     TWO_WAKES = "Two wakes, one poll.", "A number is on the queue once, or not at all.";
     NOT_A_POLL = "A wake is not a poll.", "The number waits on the queue until the loop takes it. In between, others may run.";
     HELD = "A held thread holds everyone.", "It cannot leave this `poll`: nobody else is polled, and no timer fires.";
