@@ -8,7 +8,7 @@ use std::thread;
 // I2: a wake that comes during a poll causes another poll.
 
 #[test]
-fn i2_a_wake_during_the_root_s_poll_causes_another_poll() {
+fn i2_a_wake_during_the_poll_of_the_root_causes_another_poll() {
     for (wake, wakes) in WAYS_TO_WAKE.into_iter().zip([1, 1, 2, 2]) {
         let root = Probe::new();
         simulate(root.future_that(|root| match root.polls() {

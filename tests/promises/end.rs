@@ -195,7 +195,7 @@ type Root = Pin<Box<dyn Future<Output = ()>>>;
 // I13: at rest on the simulated clock nothing can ever happen.
 
 #[test]
-fn i13_on_the_simulated_clock_rest_is_a_panic() {
+fn i13_a_simulated_loop_that_can_never_go_on_panics() {
     let root = Probe::new();
     let future = root.future();
     let panicked = panic_of(|| simulate(future));

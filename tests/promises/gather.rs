@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 // I2: a wake that comes during a poll causes another poll.
 
 #[test]
-fn i2_a_wake_during_a_child_s_poll_causes_another_poll_of_the_child() {
+fn i2_a_wake_during_the_poll_of_a_child_causes_another_poll_of_the_child() {
     for (wake, wakes) in WAYS_TO_WAKE.into_iter().zip([1, 1, 2, 2]) {
         let (child, root) = (Probe::new(), Probe::new());
         let children = gather([child.future_that(|child| match child.polls() {

@@ -146,7 +146,7 @@ fn show(page: &mut String, title: &str, text: &str) {
 /// The name of a test as a sentence: `I2: a wake during a poll causes another poll`.
 fn in_words(name: &str) -> String {
     let name = name.rsplit("::").next().unwrap_or(name);
-    let words = name.replace('_', " ");
+    let words = name.replace('_', " ").replace("block on", "block_on");
     match words.split_once(' ') {
         Some((promise, words)) if promise[1..].parse::<u8>().is_ok() => {
             format!("{}: {words}", promise.to_uppercase())
