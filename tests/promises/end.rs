@@ -133,7 +133,10 @@ fn i12_a_destructor_that_panics_keeps_no_other_from_being_dropped() {
             yield_now().await;
         })
     });
-    assert_eq!(panicked.message, "bad end 1");
+    assert_eq!(
+        panicked.message, "bad end 1",
+        "the panic that leaves: the first one, of tasks that are dropped as they were spawned"
+    );
     for task in &tasks {
         assert_eq!(task.counts(), "polls 1, wakes 0, drops 1");
     }
@@ -199,6 +202,10 @@ fn i13_a_simulated_loop_that_can_never_go_on_panics() {
     let root = Probe::new();
     let future = root.future();
     let panicked = panic_of(|| simulate(future));
-    assert!(panicked.message.starts_with("stuck"), "{panicked:?}");
+    let message = &panicked.message;
+    assert!(
+        message.starts_with("stuck"),
+        "a panic that begins with `stuck`, and not {message:?}"
+    );
     assert_eq!(root.counts(), "polls 1, wakes 0, drops 1");
 }

@@ -180,28 +180,43 @@ fn i14_tasks_run_in_the_order_in_which_they_became_ready() {
     let polled = log.clone();
     simulate(async move {
         let tasks: Vec<_> = (0..5).map(|_| Probe::new()).collect();
-        for (i, task) in tasks.iter().enumerate() {
+        for (number, task) in (1..).zip(&tasks) {
             let polled = polled.clone();
-            drop(spawn(task.future_that(move |_| polled.push(i))));
+            drop(spawn(task.future_that(move |_| polled.push(number))));
         }
+        let wake = |number: usize| tasks[number - 1].wake();
         yield_now().await;
-        assert_eq!(polled.take(), [0, 1, 2, 3, 4]);
-        for i in [3, 1, 4, 1, 0, 3, 2] {
-            tasks[i].wake();
-        }
+        assert_eq!(
+            polled.take(),
+            [1, 2, 3, 4, 5],
+            "the tasks as they were polled"
+        );
+        [4, 2, 5, 2, 1, 4, 3].into_iter().for_each(wake);
         yield_now().await;
-        assert_eq!(polled.take(), [3, 1, 4, 0, 2]);
+        assert_eq!(
+            polled.take(),
+            [4, 2, 5, 1, 3],
+            "the tasks as they were polled, after the wakes 4, 2, 5, 2, 1, 4, 3"
+        );
         // A task that was spawned between two wakes comes between them.
-        tasks[2].wake();
+        wake(3);
         let between = polled.clone();
-        drop(spawn(async move { between.push(5) }));
-        tasks[0].wake();
+        drop(spawn(async move { between.push(6) }));
+        wake(1);
         yield_now().await;
-        assert_eq!(polled.take(), [2, 5, 0]);
+        assert_eq!(
+            polled.take(),
+            [3, 6, 1],
+            "the tasks as they were polled: 3 was woken, 6 spawned, and 1 woken"
+        );
         // From another thread as well.
-        elsewhere(|| [4, 0, 3].map(|i| tasks[i].wake()));
+        elsewhere(|| [5, 1, 4].into_iter().for_each(wake));
         quiet().await;
-        assert_eq!(polled.take(), [4, 0, 3]);
+        assert_eq!(
+            polled.take(),
+            [5, 1, 4],
+            "the tasks as they were polled, after the wakes 5, 1, 4 from another thread"
+        );
     });
 }
 

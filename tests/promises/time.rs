@@ -5,6 +5,7 @@ use super::support::{
     Bell, MILLISECOND, NANOSECOND, Probe, Random, SECOND, cpu_time, poll_once, rests,
 };
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -19,6 +20,7 @@ fn i5_a_sleep_ends_at_its_deadline() {
     let durations: Vec<_> = (0..10_000)
         .map(|_| Duration::from_nanos(random.magnitude()))
         .collect();
+    let deadlines = durations.iter().collect::<BTreeSet<_>>().len();
     let ended = Rc::new(Cell::new(0));
     let count = Rc::clone(&ended);
     simulate(async move {
@@ -34,7 +36,11 @@ fn i5_a_sleep_ends_at_its_deadline() {
         }
         sleep(longest + NANOSECOND).await;
     });
-    assert_eq!(ended.get(), 10_000, "sleeps that ended, of 10,000");
+    assert_eq!(
+        ended.get(),
+        10_000,
+        "sleeps that ended, of 10,000 with {deadlines} different deadlines"
+    );
 }
 
 #[test]
@@ -170,7 +176,11 @@ fn i9_a_wake_while_the_loop_runs_ends_no_later_park() {
     // So nobody has unparked this thread, and it can rest.
     let start = Instant::now();
     thread::park_timeout(20 * MILLISECOND);
-    assert!(start.elapsed() >= 20 * MILLISECOND);
+    assert!(
+        start.elapsed() >= 20 * MILLISECOND,
+        "a later `park` of this thread returns at once. Somebody has unparked it while it was not \
+         parked, and that has left a token: wake the loop only where it rests"
+    );
 }
 
 #[test]
@@ -205,7 +215,10 @@ fn i9_a_loop_that_sleeps_uses_no_cpu() {
     if let Some((before, after)) = rested.zip(rests()) {
         assert!(after > before, "no rest, and {used:?} of CPU");
     }
-    assert!(used < 30 * MILLISECOND, "{used:?} of CPU");
+    assert!(
+        used < 30 * MILLISECOND,
+        "{used:?} of CPU, and it only sleeps"
+    );
 }
 
 // I8: due timers fire when the polls of a turn are over.

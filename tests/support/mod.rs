@@ -273,7 +273,7 @@ pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
 pub fn panic_of<R>(work: impl FnOnce() -> R) -> Panicked {
     let result = caught(work);
     let Err(panic) = result else {
-        panic!("this should have panicked");
+        panic!("this call should have let a panic out, and it returned");
     };
     let (file, line) = LAST_PLACE.take();
     let message = panic.downcast_ref::<&str>().map(|text| text.to_string());

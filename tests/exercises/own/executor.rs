@@ -27,7 +27,8 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 }
 
 /// The same as `block_on`, on a simulated clock: time stands still while anything is ready, and
-/// jumps to the next deadline when nothing is.
+/// jumps to the next deadline when nothing is. If there is no deadline either, it panics with a
+/// message that begins with "stuck".
 pub fn simulate<F: Future>(future: F) -> F::Output {
     todo!("step 4: a loop with another clock")
 }

@@ -90,8 +90,8 @@ fn run_all() -> i32 {
     101
 }
 
-const HANG: &str = "It does not end. Either its thread sleeps, and nobody wakes it, or it goes \
-                    round in a loop that polls nothing.\n";
+const HANG: &str = "It does not end. Either its thread sleeps, and nobody wakes it, or it waits \
+                    for a lock that it holds, or it goes round in a loop that polls nothing.\n";
 
 const CRASH: &str = "It ended the process. A destructor that panics during another panic does \
                      that, and so does a recursion without end.\n";

@@ -92,7 +92,8 @@ impl<F: Future> Future for Told<F> {
         );
         assert!(
             *polls < MOST_POLLS,
-            "{MOST_POLLS} polls of {name} and no end: is it polled though nobody woke it?"
+            "{MOST_POLLS} polls of {name} and no end. Is it polled though nobody woke it? Or does it \
+             wake itself each time, and nobody else gets a turn: no task, and no timer that is due?"
         );
         let poll = format!("poll {polls} of {name}");
         runner::tell(|| poll.clone());
