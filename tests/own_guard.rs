@@ -210,6 +210,30 @@ const WRONG: &[Wrong] = &[
         says: "I7: ",
     },
     Wrong {
+        name: "drops-a-sleep-in-the-running-loop",
+        changes: &[(
+            "        if let Some(event_loop) = self.event_loop.upgrade() {\n",
+            "        if let Some(event_loop) = Some(current(\"a sleep\")) {\n",
+        )],
+        fails: "step5",
+        says: "I7: a sleep may be dropped after its loop",
+    },
+    Wrong {
+        name: "one-sleep-per-deadline",
+        changes: &[("key: (deadline, event_loop.number())", "key: (deadline, 0)")],
+        fails: "step4",
+        says: "different deadlines",
+    },
+    Wrong {
+        name: "fires-only-at-rest",
+        changes: &[(
+            "            self.fire_due_timers();\n",
+            "            if self.queue.0.lock().unwrap().numbers.is_empty() {\n                self.fire_due_timers();\n            }\n",
+        )],
+        fails: "step4",
+        says: "no timer that is due",
+    },
+    Wrong {
         name: "keeps-the-first-waker",
         changes: &[(
             "        let _old = event_loop.timers.borrow_mut().insert(timer.key, waker);\n",
@@ -235,6 +259,45 @@ const WRONG: &[Wrong] = &[
         )],
         fails: "step6",
         says: "outputs come in the order of the futures",
+    },
+    Wrong {
+        name: "late-wakes-after-a-gather",
+        changes: &[
+            (
+                "        self.ticket.is_queued.store(true, Ordering::Relaxed);\n",
+                "",
+            ),
+            (
+                "    children.remove(&number);\n",
+                "    child.ticket.is_queued.store(true, Ordering::Relaxed);\n    children.remove(&number);\n",
+            ),
+        ],
+        fails: "step6",
+        says: "a wake after the gather was dropped wakes nobody",
+    },
+    Wrong {
+        name: "wakes-while-the-queue-is-locked",
+        changes: &[("        drop(woken);\n", "")],
+        fails: "step6",
+        says: "it waits for a lock that it holds",
+    },
+    Wrong {
+        name: "forgets-that-it-is-finished",
+        changes: &[(
+            "        matches!(*self.0.borrow(), Slot::Finished(_))\n",
+            "        matches!(*self.0.borrow(), Slot::Finished(Some(_)))\n",
+        )],
+        fails: "step7",
+        says: "`is_finished`, when the output was taken",
+    },
+    Wrong {
+        name: "takes-the-outer-loop-away",
+        changes: &[(
+            "    assert!(is_free, \"block_on inside a running loop would stop it\");\n",
+            "",
+        )],
+        fails: "step8",
+        says: "`now` should find the outer loop",
     },
     Wrong {
         name: "wakes-nobody-who-awaits",

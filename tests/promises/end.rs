@@ -195,6 +195,21 @@ fn i11_a_panic_in_the_root_leaves_through_block_on() {
 
 type Root = Pin<Box<dyn Future<Output = ()>>>;
 
+// A loop does no harm to the one around it.
+
+#[test]
+fn a_loop_inside_of_another_takes_nothing_from_it() {
+    simulate(async {
+        // It may panic, or it may run.
+        let _ = catch_unwind(|| block_on(async {}));
+        assert!(
+            catch_unwind(now).is_ok(),
+            "`now` should find the outer loop after a `block_on` inside of it"
+        );
+        assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+    });
+}
+
 // I13: at rest on the simulated clock nothing can ever happen.
 
 #[test]

@@ -5,8 +5,9 @@ use super::support::{
     Bell, Log, MILLISECOND, Probe, SECOND, WAYS_TO_WAKE, boxed, elsewhere, poll_once,
 };
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
 
 // I2: a wake that comes during a poll causes another poll.
 
@@ -193,6 +194,42 @@ fn i10_a_late_wake_for_a_child_that_is_done_wakes_nobody() {
     }
     assert_eq!(bell.counts(), "wakes 1, wakers 2");
     assert_eq!(other.counts(), "polls 1, wakes 0, drops 0");
+}
+
+#[test]
+fn i10_a_wake_after_the_gather_was_dropped_wakes_nobody() {
+    let child = Probe::new();
+    let (bell, waker) = Bell::new();
+    let mut gathered = Box::pin(gather([child.future()]));
+    assert!(poll_once(&mut gathered, &waker).is_pending());
+    drop(gathered);
+    assert_eq!(child.counts(), "polls 1, wakes 0, drops 1");
+    child.wake();
+    elsewhere(|| child.wake());
+    assert_eq!(bell.wakes(), 0, "wakes of the task that had the gather");
+}
+
+/// Wakes a child, when the gather calls it.
+struct WakesAnother(Probe);
+
+impl Wake for WakesAnother {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+#[test]
+fn i2_the_waker_of_a_gather_may_wake_another_child() {
+    simulate(async {
+        let [child, other] = [Probe::new(), Probe::new()];
+        let mut gathered = Box::pin(gather([child.future(), other.future()]));
+        let waker = Waker::from(Arc::new(WakesAnother(other.clone())));
+        assert!(poll_once(&mut gathered, &waker).is_pending());
+        child.wake();
+        assert!(poll_once(&mut gathered, Waker::noop()).is_pending());
+        assert_eq!(child.counts(), "polls 2, wakes 1, drops 0");
+        assert_eq!(other.counts(), "polls 2, wakes 1, drops 0");
+    });
 }
 
 // I14: children run in the order in which they became ready, wherever the wakes came from.

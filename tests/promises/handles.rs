@@ -110,3 +110,19 @@ fn i4_a_handle_gives_the_output_whether_the_task_is_done_before_or_after() {
     assert_eq!(awaiting[0].counts(), "polls 1, wakes 0, drops 1");
     assert_eq!(awaiting[1].counts(), "polls 2, wakes 0, drops 1");
 }
+
+#[test]
+fn a_handle_that_has_given_the_output_still_says_that_the_task_has_ended() {
+    simulate(async {
+        let mut handle = spawn(async { "tea" });
+        assert!(
+            !handle.is_finished(),
+            "`is_finished`, before the first poll"
+        );
+        assert_eq!((&mut handle).await.unwrap(), "tea");
+        assert!(
+            handle.is_finished(),
+            "`is_finished`, when the output was taken"
+        );
+    });
+}

@@ -255,6 +255,23 @@ fn i7_a_waker_may_drop_a_sleep_whenever_it_is_called_or_dropped() {
     });
 }
 
+#[test]
+fn i7_a_sleep_may_be_dropped_after_its_loop() {
+    // Where no loop runs.
+    simulate(async { take_a_nap() });
+    drop(NAP.take());
+    // Where another one runs.
+    simulate(async { take_a_nap() });
+    simulate(async {
+        let (bell, waker) = Bell::new();
+        let mut alarm = Box::pin(sleep(SECOND));
+        assert!(poll_once(&mut alarm, &waker).is_pending());
+        drop(NAP.take());
+        sleep(2 * SECOND).await;
+        assert_eq!(bell.counts(), "wakes 1, wakers 1");
+    });
+}
+
 /// Makes sleeps of every length up to a year, polls each once, and drops it.
 fn make_and_drop_sleeps(count: u64) {
     let mut random = Random::new(7);
