@@ -48,7 +48,7 @@ impl Reader {
 
 // ---- The tests: read them, and change nothing below this line ------------------------------
 
-use demitasse::{now, sleep, spawn};
+use demitasse::{now, sleep, spawn, yield_now};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{pending, ready};
@@ -138,7 +138,7 @@ fn read_now(reader: &mut Reader, count: usize) -> Option<String> {
     let mut read = pin!(reader.read_exact(count));
     match read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(bytes) => text(bytes),
-        Poll::Pending => panic!("{count} bytes were written, or the pipe has ended, and it waits"),
+        Poll::Pending => panic!("a read of {count} waits, though so many bytes are left"),
     }
 }
 
@@ -179,6 +179,20 @@ fn step2_if_both_are_ready_the_left_one_wins() {
     let mut both = asked.by_hand("select", select(left, right));
     assert_eq!(both.poll(), Poll::Ready(Either::Right("right")));
     assert_eq!(seen.polls(), 1, "polls of the left one");
+    let later = |name| async move {
+        yield_now().await;
+        name
+    };
+    let (left, _) = watch("left", later("left"));
+    let (right, seen) = watch("right", later("right"));
+    let mut both = asked.by_hand("another select", select(left, right));
+    assert!(both.poll().is_pending(), "neither is ready at once");
+    assert_eq!(
+        both.poll(),
+        Poll::Ready(Either::Left("left")),
+        "what won, when both are ready at the second poll"
+    );
+    assert_eq!(seen.polls(), 1, "polls of the right one");
 }
 
 #[test]
@@ -189,8 +203,12 @@ fn step3_the_loser_is_dropped_in_the_last_poll() {
     let mut both = asked.by_hand("select", select(loser, winner));
     assert!(both.poll().is_ready(), "the first poll is not Ready");
     assert!(
-        seen_loser.is_dropped() && seen_winner.is_dropped(),
-        "it is over, and one of the two is still alive"
+        seen_loser.is_dropped(),
+        "it is over, and the loser is still alive"
+    );
+    assert!(
+        seen_winner.is_dropped(),
+        "it is over, and the winner is still alive"
     );
     let (a, seen_a) = watch("a", pending::<()>());
     let (b, seen_b) = watch("b", pending::<()>());
@@ -213,10 +231,12 @@ fn step4_a_read_waits_for_all_and_takes_no_more() {
         let Either::Left(first) = first else {
             panic!("a future that is never ready has won");
         };
-        assert_eq!(text(first).as_deref(), Some("espresso"));
+        assert_eq!(text(first).as_deref(), Some("espresso"), "the first read");
         assert_eq!(now() - start, seconds(3.0), "when the last byte was there");
-        assert_eq!(text(reader.read_exact(1).await).as_deref(), Some(" "));
-        assert_eq!(text(reader.read_exact(6).await).as_deref(), Some("doppio"));
+        let space = text(reader.read_exact(1).await);
+        assert_eq!(space.as_deref(), Some(" "), "the next byte");
+        let rest = text(reader.read_exact(6).await);
+        assert_eq!(rest.as_deref(), Some("doppio"), "the six bytes after it");
         assert_eq!(now() - start, seconds(3.0), "the rest was there already");
         assert_eq!(
             text(reader.read_exact(0).await).as_deref(),
@@ -311,10 +331,16 @@ fn step8_an_end_in_the_middle() {
             matches!(first, Either::Right(())),
             "the rest was not yet there"
         );
-        assert_eq!(reader.read_exact(5).await, None);
-        assert_eq!(reader.read_exact(5).await, None, "and it stays so");
-        assert_eq!(text(reader.read_exact(3).await).as_deref(), Some("mok"));
-        assert_eq!(text(reader.read_exact(1).await).as_deref(), Some("a"));
-        assert_eq!(reader.read_exact(1).await, None);
+        // Of "moka", and then the end.
+        for (count, expected, which) in [
+            (5, None, "a read of 5, when 4 came and then the end"),
+            (5, None, "another read of 5"),
+            (3, Some("mok"), "then a read of 3"),
+            (1, Some("a"), "then a read of 1"),
+            (1, None, "a read of 1, when all 4 were given"),
+        ] {
+            let read = text(reader.read_exact(count).await);
+            assert_eq!(read.as_deref(), expected, "{which}");
+        }
     });
 }
