@@ -79,7 +79,7 @@ use demitasse::{instrument, now, spawn, yield_now};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
 use std::rc::Rc;
-use support::{Sleep, ask, seconds, sleep, watch};
+use support::{Sleep, ask, on_wake, seconds, sleep, watch};
 
 /// A stream that gives a value each so many seconds, or at once. It may not be polled after its end.
 struct Source<T> {
@@ -201,7 +201,10 @@ fn step2_at_most_so_many_at_once() {
         for done in 0..10 {
             assert_eq!(next(&mut fetches).await, Some("fetch"));
             let ahead = taken.get() - done;
-            assert!(ahead <= 3, "{ahead} futures have begun and are not done");
+            assert!(
+                ahead <= 3,
+                "{ahead} futures have begun and are not done, of 3 at most"
+            );
         }
         assert_eq!(next(&mut fetches).await, None);
         assert_eq!(now() - start, seconds(4.0), "the time of all 10");
@@ -235,7 +238,7 @@ fn step4_a_free_place_is_taken() {
         let times = [("a", 3.5), ("b", 1.0), ("c", 1.0), ("d", 1.0)];
         let (source, _) = source(0.0, times.map(|(name, time)| fetch(name, time)));
         let names = collect(buffer_unordered(source, 2)).await;
-        assert_eq!(names, ["b", "c", "d", "a"]);
+        assert_eq!(names, ["b", "c", "d", "a"], "the order in which they came");
         assert_eq!(now() - start, seconds(3.5), "the time of all four");
     });
 }
@@ -285,12 +288,17 @@ fn step7_it_lets_others_go_first() {
                 yield_now().await;
             }
         })));
-        let yields = |_| async {
+        let [one, other] = [Cell::new(0_u32), Cell::new(0)];
+        let yields = async |mine: &Cell<u32>| {
             for _ in 0..100 {
+                mine.set(mine.get() + 1);
+                let ahead = one.get().abs_diff(other.get());
+                assert!(ahead < 3, "of two that yield, one had {ahead} more turns");
                 yield_now().await;
             }
         };
-        let all = collect(buffer_unordered(iter((0..2).map(yields)), 2)).await;
+        let both = [&one, &other].into_iter().map(yields);
+        let all = collect(buffer_unordered(iter(both), 2)).await;
         assert_eq!(all.len(), 2, "outputs");
         assert!(
             seen.get() >= 10,
@@ -298,11 +306,27 @@ fn step7_it_lets_others_go_first() {
             seen.get()
         );
     });
+    drop(asked);
+    let asked = ask("A future that is woken twice before its next poll is polled once.");
+    let (future, seen) = watch(
+        "woken twice",
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }),
+    );
+    let mut outputs = buffer_unordered(iter([future].into_iter()), 1);
+    let mut waits = asked.by_hand("next", next(&mut outputs));
+    for polls in 1..=5 {
+        assert!(waits.poll().is_pending(), "it is never ready");
+        assert_eq!(seen.polls(), polls, "polls of it, by {polls} of the stream");
+    }
 }
 
 #[test]
 fn step8_what_is_done_is_dropped() {
-    let asked = ask("A future that is done is dropped at once; its late wakes do nothing.");
+    let asked = ask("A future that is done is dropped at once; its late wakes poll nobody.");
     let bells = [Bell::default(), Bell::default(), Bell::default()];
     let (futures, seen): (Vec<_>, Vec<_>) =
         bells.iter().map(|bell| watch("bell", bell.clone())).unzip();
@@ -351,4 +375,18 @@ fn step9_the_task_that_asked_last_is_woken() {
     bells[0].ring();
     assert_eq!(waits.wakes(), 1, "wakes for the other bell");
     assert!(waits.poll().is_ready(), "the other bell was rung");
+    drop(waits);
+    drop(asked);
+    let asked = ask("The task's waker may do anything: it is called when nothing is locked.");
+    let bells = [Bell::default(), Bell::default()];
+    let mut rings = buffer_unordered(iter(bells.clone().into_iter()), 2);
+    let mut waits = asked.by_hand("next", next(&mut rings));
+    let other = bells[1].clone();
+    let rings_another = on_wake(move || other.ring());
+    assert!(
+        waits.poll_with(&rings_another).is_pending(),
+        "no bell was rung"
+    );
+    bells[0].ring();
+    assert!(waits.poll().is_ready(), "two bells were rung");
 }
