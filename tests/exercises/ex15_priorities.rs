@@ -7,7 +7,9 @@ mod support;
 
 use demitasse::{EventKind, block_for, gather, now, sleep, spawn, spawn_at_level, yield_now};
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use support::{Asked, ask, seconds};
 
 type Log = Rc<RefCell<Vec<String>>>;
@@ -35,7 +37,11 @@ fn step1_the_most_urgent_first() {
         ])
         .await;
     });
-    assert_eq!(*log.borrow(), ["urgent", "normal", "later"]);
+    assert_eq!(
+        *log.borrow(),
+        ["urgent", "normal", "later"],
+        "what was polled, in order"
+    );
 }
 
 #[test]
@@ -50,7 +56,11 @@ fn step2_equals_take_turns() {
         ])
         .await;
     });
-    assert_eq!(*log.borrow(), ["a", "b", "c", "a", "b", "c", "a", "b", "c"]);
+    assert_eq!(
+        *log.borrow(),
+        ["a", "b", "c", "a", "b", "c", "a", "b", "c"],
+        "what was polled, in order"
+    );
 
     let log = Log::default();
     asked.run(async {
@@ -87,7 +97,11 @@ fn step3_one_level_is_as_before() {
         log.borrow_mut().push("root".to_string());
         gather(tasks).await;
     });
-    assert_eq!(*log.borrow(), ["root", "a", "b", "c", "a", "b", "c"]);
+    assert_eq!(
+        *log.borrow(),
+        ["root", "a", "b", "c", "a", "b", "c"],
+        "what was polled, in order"
+    );
     let (_, polled) = turns(&asked);
     assert_eq!(polled, [1, 3, 3, 3, 1], "how many tasks each turn polled");
 
@@ -95,6 +109,17 @@ fn step3_one_level_is_as_before() {
     asked.run(async {
         let levels = [7, 4, 0, 0];
         gather(levels.map(|level| spawn_at_level(level, task(&log, "any", 1)))).await;
+    });
+    let (told, polled) = turns(&asked);
+    assert_eq!(told, polled, "what TurnStarted told, and what it should be");
+
+    let asked = ask("A task that woke itself in its last poll is not counted, as before.");
+    asked.run(async {
+        let wakes_itself = spawn(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Ready(())
+        }));
+        wakes_itself.await.unwrap();
     });
     let (told, polled) = turns(&asked);
     assert_eq!(told, polled, "what TurnStarted told, and what it should be");
@@ -229,6 +254,28 @@ fn step6_time_goes_on() {
             "when each of them woke, in seconds"
         );
     });
+
+    let asked = ask("Timers fire after each turn, also while somebody waits for its turn.");
+    asked.run(async {
+        let start = now();
+        drop(spawn_at_level(9, async {})); // it waits for its turn for all of this test
+        let woke = spawn_at_level(0, async move {
+            sleep(seconds(2.5)).await;
+            (now() - start).as_secs_f64()
+        });
+        let busy = spawn_at_level(1, async {
+            for _ in 0..5 {
+                block_for(seconds(1.0));
+                yield_now().await;
+            }
+        });
+        assert_eq!(
+            woke.await.unwrap(),
+            3.0,
+            "when a sleep of 2.5 s ended, beside a task that holds the thread for 1 s a turn"
+        );
+        busy.await.unwrap();
+    });
 }
 
 #[test]
@@ -241,13 +288,13 @@ fn step7_woken_while_it_waits_for_its_turn() {
         let keeps = Rc::clone(&woken);
         let patient = spawn_at_level(
             6,
-            std::future::poll_fn(move |cx| {
+            poll_fn(move |cx| {
                 counts.set(counts.get() + 1);
                 *keeps.borrow_mut() = Some(cx.waker().clone());
                 if counts.get() == 2 {
-                    std::task::Poll::Ready(())
+                    Poll::Ready(())
                 } else {
-                    std::task::Poll::Pending
+                    Poll::Pending
                 }
             }),
         );
