@@ -338,9 +338,9 @@ fn small_passes_every_step_and_what_is_wrong_fails_in_its_own() {
     }
     let next = AtomicUsize::new(0);
     let problems = Mutex::new(String::new());
-    let work = || {
+    let work = |worker: usize| {
         while let Some((name, text, wrong)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let output = scratch.judge(name, text);
+            let output = scratch.judge(worker, text);
             let text = String::from_utf8_lossy(&output.stdout);
             let result = match wrong {
                 None if output.status.success() && text.contains("\ntest result: ok") => continue,
@@ -354,8 +354,13 @@ fn small_passes_every_step_and_what_is_wrong_fails_in_its_own() {
             *problems.lock().unwrap() += &format!("\n{name}: {result}:\n{text}{errors}\n");
         }
     };
-    let cores = thread::available_parallelism().map_or(2, usize::from);
-    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    // More than there are cores: some of them wait until they are stopped.
+    let workers = thread::available_parallelism().map_or(2, usize::from) + 2;
+    thread::scope(|scope| {
+        for worker in 0..workers {
+            scope.spawn(move || work(worker));
+        }
+    });
     let problems = problems.into_inner().unwrap();
     assert!(problems.is_empty(), "{problems}");
 }
@@ -364,7 +369,7 @@ fn small_passes_every_step_and_what_is_wrong_fails_in_its_own() {
 #[ignore = "guards our text; run by CI with --include-ignored"]
 fn an_untouched_file_is_told_in_one_sentence() {
     let scratch = Scratch::new();
-    let output = scratch.judge("untouched", &read(EXECUTOR));
+    let output = scratch.judge(0, &read(EXECUTOR));
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(101), "{text}");
     let (_, told) = text.split_once("---- step1").expect("step 1 fails");
@@ -454,15 +459,17 @@ impl Scratch {
 
     /// Compiles the tests with this executor, and runs them. Where that does not compile, gives
     /// what the compiler says.
-    fn judge(&self, name: &str, executor: &str) -> Output {
-        // The tests name each other by paths from one to the other.
-        let copy = self.0.join(name);
+    fn judge(&self, worker: usize, executor: &str) -> Output {
+        // The tests name each other by paths from one to the other. From one time to the next only
+        // the executor differs, and the compiler keeps the rest.
+        let copy = self.0.join(worker.to_string());
         for folder in ["tests/exercises/own", "tests/promises", "tests/support"] {
             copy_files(&root().join(folder), &copy.join(folder));
         }
         fs::write(copy.join(EXECUTOR), executor).expect("there is room");
         let program = copy.join("own");
         let mut rustc = self.rustc();
+        rustc.arg(format!("-Cincremental={}", copy.join("kept").display()));
         rustc.args(["--test", "--extern", "demitasse=libdemitasse.rlib", "-o"]);
         rustc
             .arg(&program)
