@@ -65,8 +65,8 @@ pub fn begin(asked: &'static str) -> Sender<()> {
             let seconds = HANGS.as_secs();
             here.stop(&format!(
                 "\nasked:\n  {asked}\n\nfound:\n  It has run for {seconds} s and does not end. Either \
-                 its thread sleeps and nobody wakes it,\n  or it waits for a lock that it holds \
-                 itself, or it goes round in a loop that polls nothing.\n"
+                 its thread sleeps and nobody wakes it,\n  or it waits for a lock that is never let \
+                 go, or it goes round in a loop that polls nothing.\n"
             ));
         }
     });
