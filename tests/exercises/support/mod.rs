@@ -357,6 +357,10 @@ fn collect_panics() {
         let is_kept = FOUND.with(|found| match found.try_borrow_mut().as_deref_mut() {
             // What Rust says of a second panic while the first one unwinds. It ends the process.
             Ok(Some(found)) if message.starts_with("panic in a") => {
+                found.push(Found {
+                    message: format!("{message}: a second panic, and that ends the process"),
+                    place: info.location().map(ToString::to_string).unwrap_or_default(),
+                });
                 order::here().stop(&words(ASKED.get(), found))
             }
             Ok(Some(found)) => {
