@@ -48,7 +48,8 @@ fn step2_then_by_insertion() {
 
 #[test]
 fn step3_cancel() {
-    let _asked = ask("cancel takes any timer out and gives its value, once. A key is used once.");
+    let _asked =
+        ask("cancel takes any timer out and gives its value, once. The others keep their order.");
     let mut heap = TimerHeap::new();
     let keys: Vec<_> = (0..20).map(|n| heap.insert(100 + n, n)).collect();
     for n in [7, 0, 19, 10] {
@@ -75,11 +76,37 @@ fn step3_cancel() {
     assert_eq!(heap.cancel(later), None, "it is out already");
     let left: Vec<_> = (0..20).filter(|n| ![7, 0, 19, 10].contains(n)).collect();
     assert_eq!(due(&mut heap, 200), left);
+
+    // A table gives the entry of the timer that is out to the next one. That one is younger all the
+    // same.
+    let mut heap = TimerHeap::new();
+    let first = heap.insert(300, 1);
+    heap.insert(300, 2);
+    heap.cancel(first);
+    heap.insert(300, 3);
+    assert_eq!(
+        due(&mut heap, 300),
+        [2, 3],
+        "of two with one deadline, 2 was inserted before 3"
+    );
+
+    // In this order each is inserted at its place: the children of 1 are 4 and 2, those of 4 are 5
+    // and 6. The last one takes the place of 5.
+    let mut heap = TimerHeap::new();
+    let keys = [1, 4, 2, 5, 6, 7, 3].map(|n| heap.insert(n, n));
+    heap.cancel(keys[3]);
+    assert_eq!(
+        due(&mut heap, 10),
+        [1, 2, 3, 4, 6, 7],
+        "5 was cancelled, and what takes its place may belong above its parent"
+    );
 }
 
 #[test]
 fn step4_the_past() {
-    let _asked = ask("A deadline in the past is due at once. A `now` in the past does nothing.");
+    let _asked = ask(
+        "What is due in the past comes out at once, in order. A `now` in the past does nothing.",
+    );
     let mut heap = TimerHeap::new();
     heap.insert(10, "a");
     assert_eq!(due(&mut heap, 10), ["a"]);
@@ -87,6 +114,22 @@ fn step4_the_past() {
     heap.insert(u64::MAX, "c");
     assert_eq!(due(&mut heap, 5), [""; 0], "a `now` in the past");
     assert_eq!(due(&mut heap, 10), ["b"]);
+
+    // 20 has passed, though nothing was due then.
+    assert_eq!(due(&mut heap, 20), [""; 0]);
+    heap.insert(12, "e");
+    heap.insert(11, "d");
+    assert_eq!(due(&mut heap, 15), [""; 0], "a `now` in the past");
+    assert_eq!(
+        heap.next_deadline(),
+        Some(11),
+        "the earliest deadline, which is in the past"
+    );
+    assert_eq!(
+        due(&mut heap, 20),
+        ["d", "e"],
+        "deadlines in the past come out by deadline as well"
+    );
     assert_eq!(due(&mut heap, u64::MAX), ["c"]);
 }
 
