@@ -5,8 +5,8 @@
 
 mod support;
 
-use demitasse::{gather, sleep, spawn_blocking};
-use std::cell::RefCell;
+use demitasse::{EventKind, gather, sleep, spawn_blocking};
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,7 +60,7 @@ fn step3_an_idle_loop_is_woken() {
         let work = spawn_blocking(|| thread::sleep(Duration::from_millis(20)));
         work.await.unwrap();
     });
-    let turns = asked.count(|kind| matches!(kind, demitasse::EventKind::TurnStarted { .. }));
+    let turns = asked.count(|kind| matches!(kind, EventKind::TurnStarted { .. }));
     assert!(turns < 20, "{turns} turns of the loop: it did not park");
 }
 
@@ -117,7 +117,8 @@ impl Room {
 
 #[test]
 fn step5_four_at_a_time() {
-    let asked = ask("Of 40 pieces of work 4 run at a time, neither fewer nor more, on 4 threads.");
+    let asked =
+        ask("Of 40 pieces of work 4 run at a time, on 4 threads. Who comes first begins first.");
     let room = Arc::new(Room::default());
     let results = asked.run_for_real(async {
         let work = (0..40).map(|n| {
@@ -146,6 +147,41 @@ fn step5_four_at_a_time() {
         order,
         (0..40).collect::<Vec<_>>(),
         "each handle has its own result"
+    );
+
+    // Three threads are held, and the fourth does the rest: one piece after the other.
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let room = Arc::new(Room::default());
+    asked.run_for_real(async {
+        let held = (0..4).map(|n| {
+            let room = Arc::clone(&room);
+            spawn_blocking(move || {
+                room.enter();
+                // The first one goes on when all that comes later is in the queue.
+                room.wait_for(if n == 0 { 5 } else { 6 })
+            })
+        });
+        let mut work: Vec<_> = held.collect();
+        while room.most() < 4 {
+            sleep(seconds(0.001)).await;
+        }
+        for n in 0..10 {
+            let (begun, room) = (Arc::clone(&begun), Arc::clone(&room));
+            work.push(spawn_blocking(move || {
+                begun.lock().unwrap().push(n);
+                if n == 9 {
+                    room.enter();
+                }
+                true
+            }));
+        }
+        room.enter();
+        gather(work).await;
+    });
+    assert_eq!(
+        *begun.lock().unwrap(),
+        (0..10).collect::<Vec<_>>(),
+        "what one thread began, in this order"
     );
 }
 
@@ -189,7 +225,7 @@ fn step7_a_handle_is_dropped() {
 fn step8_the_loop_ends() {
     let asked = ask("At the loop's end: what has not begun is dropped, what runs is not awaited.");
     let room = Arc::new(Room::default());
-    let not_begun = Arc::new(());
+    let (not_begun, begun) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
     let (sender, receiver) = mpsc::channel::<()>();
     let receiver = Arc::new(Mutex::new(receiver));
     asked.run_for_real(async {
@@ -206,9 +242,10 @@ fn step8_the_loop_ends() {
             sleep(seconds(0.001)).await;
         }
         for _ in 0..10 {
-            let not_begun = Arc::clone(&not_begun);
+            let (not_begun, begun) = (Arc::clone(&not_begun), Arc::clone(&begun));
             drop(spawn_blocking(move || {
-                panic!("it has begun: {not_begun:?}")
+                begun.fetch_add(1, Ordering::Relaxed);
+                drop(not_begun);
             }));
         }
     });
@@ -216,6 +253,11 @@ fn step8_the_loop_ends() {
         room.people.lock().unwrap().0,
         4,
         "how many of the four still run"
+    );
+    assert_eq!(
+        begun.load(Ordering::Relaxed),
+        0,
+        "pieces of work that began while four others held the four threads"
     );
     assert_eq!(
         Arc::strong_count(&not_begun) - 1,
@@ -227,14 +269,21 @@ fn step8_the_loop_ends() {
     // A thread drops what is its own when it ends.
     thread_local!(static OWN: RefCell<Option<mpsc::Sender<()>>> = const { RefCell::new(None) });
     let (sender, receiver) = mpsc::channel::<()>();
+    let room = Arc::new(Room::default());
     asked.run_for_real(async {
         let work: Vec<_> = (0..4)
             .map(|_| {
-                let sender = sender.clone();
-                spawn_blocking(move || OWN.set(Some(sender)))
+                let (sender, room) = (sender.clone(), Arc::clone(&room));
+                spawn_blocking(move || {
+                    room.enter();
+                    room.wait_for(4);
+                    OWN.set(Some(sender));
+                })
             })
             .collect();
         gather(work).await;
+        // Time for all four to be idle.
+        sleep(seconds(0.01)).await;
     });
     drop(sender);
     assert_eq!(
@@ -243,13 +292,21 @@ fn step8_the_loop_ends() {
         "the loop has ended, and a thread of its pool still waits for work"
     );
 
-    // The destructors of work that has not begun: some ask for more work, and all panic.
+    // The destructors of work that has not begun: each asks for more work, whose destructor does the
+    // same, and then panics.
+    struct Asks;
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            drop(spawn_blocking(|| ()));
+        }
+    }
     struct Bad(Arc<AtomicUsize>);
     impl Drop for Bad {
         fn drop(&mut self) {
             self.0.fetch_add(1, Ordering::Relaxed);
-            let _ = catch_unwind(|| drop(spawn_blocking(|| ())));
-            panic!("a destructor of work that has not begun");
+            let asks = Asks;
+            let _ = catch_unwind(|| drop(spawn_blocking(move || drop(asks))));
+            panic!("on purpose, in a destructor of work that has not begun");
         }
     }
     let drops = Arc::new(AtomicUsize::new(0));
@@ -273,32 +330,52 @@ fn step8_the_loop_ends() {
         });
         room.enter();
     }));
+    asked.that_was_meant();
     assert_eq!(
         drops.load(Ordering::Relaxed),
         3,
         "pieces of work that were dropped"
     );
-    assert!(ran.is_err(), "the panic of a destructor is lost");
+    assert!(
+        ran.is_err(),
+        "a destructor of work that has not begun has panicked, and block_on does not tell"
+    );
+    assert_eq!(
+        asked.count(|kind| matches!(kind, EventKind::TaskDropped { .. })),
+        asked.count(|kind| matches!(kind, EventKind::Spawned { .. })) - 1,
+        "of the tasks that were spawned, also by destructors: how many the loop dropped at its end"
+    );
 }
 
 #[test]
 fn step9_it_is_not_stuck() {
     let asked = ask("A loop that waits for the pool is not stuck. One that waits no more is.");
-    let work = || thread::sleep(Duration::from_millis(20));
-    asked.run(async { spawn_blocking(work).await.unwrap() });
+    let (sender, receiver) = mpsc::channel();
+    asked.run(async {
+        let work = spawn_blocking(move || {
+            sender.send("it has begun").unwrap();
+            thread::sleep(Duration::from_millis(20));
+        });
+        assert_eq!(receiver.recv_timeout(LONG), Ok("it has begun"));
+        work.await.unwrap();
+    });
 
+    // Some of these results come just when the loop looks whether it is stuck.
     for _ in 0..300 {
-        let is_done = Rc::new(RefCell::new(false));
+        let results = Rc::new(Cell::new(0));
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            demitasse::simulate(async {
-                spawn_blocking(|| ()).await.unwrap();
-                *is_done.borrow_mut() = true;
+            asked.run(async {
+                for _ in 0..50 {
+                    spawn_blocking(|| ()).await.unwrap();
+                    results.set(results.get() + 1);
+                }
                 pending::<()>().await;
             });
         }));
-        assert!(
-            *is_done.borrow(),
-            "it was reported to be stuck before the result came"
+        assert_eq!(
+            results.get(),
+            50,
+            "results before the loop said that it is stuck (did one come between two of its looks?)"
         );
         let report = ran.expect_err("it waits for nothing that can come");
         let report = report.downcast_ref::<String>().map_or("", String::as_str);
@@ -306,5 +383,6 @@ fn step9_it_is_not_stuck() {
             report.starts_with("stuck:"),
             "what it panicked with: {report}"
         );
+        asked.that_was_meant();
     }
 }

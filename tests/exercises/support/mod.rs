@@ -125,6 +125,11 @@ impl Asked {
         }
     }
 
+    /// The panics so far are what the test wants, and not what it finds.
+    pub fn that_was_meant(&self) {
+        FOUND.with_borrow_mut(|found| found.iter_mut().for_each(Vec::clear));
+    }
+
     /// What the event loop has done so far.
     pub fn events(&self) -> Vec<Event> {
         self.events.borrow().clone()
