@@ -34,8 +34,8 @@
 //! Mutants and experiments are many, so the compiler is called for them without cargo.
 //!
 //! A solution that changes nothing but its own exercise cannot break the suite, which leaves
-//! exercises out. So these share one copy, and the suite runs for the others only, for several at a
-//! time where they can stand beside each other.
+//! exercises out. So the suite runs for the others only, for several at a time where they can stand
+//! beside each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -49,6 +49,9 @@ use std::time::{Duration, Instant};
 
 /// A run that takes longer than this hangs.
 const TOO_LONG: Duration = Duration::from_secs(300);
+
+/// So many mutants of an exercise are judged in one copy.
+const MUTANTS_AT_A_TIME: usize = 6;
 
 /// An exercise has to stop by itself what hangs, and before that.
 const TOO_LONG_ALONE: Duration = Duration::from_secs(60);
@@ -150,8 +153,8 @@ fn pages_do_what_they_say() {
             }
         }
     };
-    // One more than there are cores: some of the wrong solutions wait until they are stopped.
-    let workers = thread::available_parallelism().map_or(2, usize::from) + 1;
+    // More than there are cores: some of the wrong solutions wait until they are stopped.
+    let workers = thread::available_parallelism().map_or(2, usize::from) + 2;
     thread::scope(|scope| {
         for worker in 0..workers {
             scope.spawn(move || work(worker));
@@ -180,27 +183,28 @@ fn jobs() -> Vec<(String, Job)> {
         if !is_asked(&exercise.number) && !is_asked(&name) {
             continue;
         }
+        // The first in a copy takes longest: of those after it the compiler knows most.
         let mutants = mutants(&exercise);
-        // Those that change the library build it anew, and some wait for long: one by one they are
-        // shared out better.
-        let many = if exercise.is_apart() {
-            mutants.len()
-        } else {
-            1
-        };
-        let mut mutants = mutants.into_iter().peekable();
-        while mutants.peek().is_some() {
-            let exercise = exercise.clone();
-            let mutants: Vec<_> = mutants.by_ref().take(many).collect();
+        for (number, mutants) in mutants.chunks(MUTANTS_AT_A_TIME).enumerate() {
+            let (exercise, mutants) = (exercise.clone(), mutants.to_vec());
             add(
                 &name,
-                Box::new(move |copy| are_judged(copy, &exercise, &mutants)),
+                Box::new(move |copy| {
+                    if number == 0 {
+                        fails_unsolved(copy, &exercise)?;
+                    }
+                    if number == 0 && exercise.is_apart() {
+                        passes_alone(copy, &exercise)?;
+                    }
+                    are_judged(copy, &exercise, &mutants)
+                }),
             );
         }
     }
     exercises.retain(|exercise| is_asked(&exercise.number));
-    let (apart, inside): (Vec<_>, Vec<_>) = exercises.iter().cloned().partition(Exercise::is_apart);
-    for group in groups(&inside) {
+    // The others are judged beside their mutants.
+    exercises.retain(|exercise| !exercise.is_apart());
+    for group in groups(&exercises) {
         let numbers: Vec<_> = group
             .iter()
             .map(|exercise| exercise.number.as_str())
@@ -213,25 +217,6 @@ fn jobs() -> Vec<(String, Job)> {
                 passes(copy, &[])
             }),
         );
-    }
-    if !apart.is_empty() {
-        add(
-            "solved-on-top",
-            Box::new(move |copy| pass_solved(copy, &apart)),
-        );
-    }
-    if !exercises.is_empty() {
-        add(
-            "untouched",
-            Box::new(move |copy| {
-                exercises
-                    .iter()
-                    .try_for_each(|exercise| fails_untouched(copy, exercise))
-            }),
-        );
-    }
-    if !inside.is_empty() {
-        add("begun", Box::new(move |copy| fail_begun(copy, &inside)));
     }
     for experiment in experiments() {
         if is_asked(&experiment.name) {
@@ -349,29 +334,24 @@ fn passes(copy: &Copy, arguments: &[&str]) -> Result {
     }
 }
 
-/// What must change the library need not compile before that. The others do, and fail every test.
-fn fails_untouched(copy: &Copy, exercise: &Exercise) -> Result {
-    let output = copy.test(&["--test", &exercise.target()])?;
-    match output.is_compiled {
-        true => fails_all(&output, exercise),
-        false if exercise.is_apart() => Err(format!("it should compile:\n{}", output.text)),
-        false => Ok(()),
+/// As it is given, an exercise fails every test: on top of the library at once, inside it with the
+/// lines that its page gives to begin with. (Before that it need not compile.)
+fn fails_unsolved(copy: &Copy, exercise: &Exercise) -> Result {
+    if exercise.is_apart() {
+        return fails_all(&copy.test_alone(&exercise.test, &[])?, exercise);
     }
+    let begun = Changes::default().and(&read(&exercise.page))?;
+    fails_all(&copy.test_changed(&begun, &exercise.test, &[])?, exercise)
 }
 
-/// With the lines that its page gives to begin with, an exercise compiles, and fails every test.
-fn fail_begun(copy: &Copy, exercises: &[Exercise]) -> Result {
-    let mut changes = Changes::default();
-    for exercise in exercises {
-        changes = changes
-            .and(&read(&exercise.page))
-            .map_err(|error| exercise.says(&error))?;
+/// With a solution that changes nothing else, an exercise passes.
+fn passes_alone(copy: &Copy, exercise: &Exercise) -> Result {
+    let solved = Changes::default().and(&read(&exercise.solution))?;
+    let output = copy.test_changed(&solved, &exercise.test, &[])?;
+    match output.is_green {
+        true => Ok(()),
+        false => Err(format!("its solution should pass:\n{}", output.text)),
     }
-    changes.write(copy)?;
-    exercises.iter().try_for_each(|exercise| {
-        let output = copy.test(&["--test", &exercise.target()])?;
-        fails_all(&output, exercise)
-    })
 }
 
 fn fails_all(output: &Output, exercise: &Exercise) -> Result {
@@ -410,6 +390,7 @@ fn excerpts(page: &str, file: &str) -> Vec<String> {
 
 // ---- mutants -------------------------------------------------------------------------------
 
+#[derive(Clone)]
 struct Mutant {
     name: String,
     text: String,
@@ -447,14 +428,7 @@ impl Mutant {
     }
 
     fn is_judged(&self, copy: &Copy, exercise: &Exercise) -> Result {
-        let changes = self.changes(exercise)?;
-        changes.write(copy)?;
-        let output = copy.test_alone(&exercise.test, &[]);
-        changes.undo(copy)?;
-        if !exercise.is_apart() {
-            copy.forget_library()?;
-        }
-        let output = output?;
+        let output = copy.test_changed(&self.changes(exercise)?, &exercise.test, &[])?;
         if !output.is_compiled {
             return Err(format!("it should compile:\n{}", output.text));
         }
@@ -565,9 +539,9 @@ impl Experiment {
                 "it changes {changed} lines; 1 to 5 are an experiment"
             ));
         }
-        Changes::default().and(&self.text)?.write(copy)?;
+        let changes = Changes::default().and(&self.text)?;
         let promise = format!("i{}_", self.number);
-        let output = copy.test_alone("tests/promises.rs", &[&promise])?;
+        let output = copy.test_changed(&changes, "tests/promises.rs", &[&promise])?;
         if !output.is_compiled {
             return Err(format!("it should compile:\n{}", output.text));
         }
@@ -749,6 +723,17 @@ impl Copy {
         let (is_success, text) = self.run(&mut cargo, TOO_LONG)?;
         let is_compiled = text.contains("\n     Running ") || text.contains("\ntest result");
         Ok(Output::new(is_compiled, is_success, text))
+    }
+
+    /// With these changes, which are undone after that, runs the tests of one file.
+    fn test_changed(&self, changes: &Changes, file: &str, arguments: &[&str]) -> Result<Output> {
+        changes.write(self)?;
+        let output = self.test_alone(file, arguments);
+        changes.undo(self)?;
+        if changes.0.keys().any(|file| file.starts_with("src/")) {
+            self.forget_library()?;
+        }
+        output
     }
 
     /// Compiles the tests of one file, and the library unless it is there, and runs them.

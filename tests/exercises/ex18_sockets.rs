@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
@@ -210,12 +210,21 @@ fn a_signal_comes(asked: &Asked) {
     let writer = thread::spawn(move || {
         wait_for_sleep(&this_thread);
         let number = this_thread.file_name().unwrap_or_default();
-        let kill = Command::new("kill").arg("-BUS").arg(number).status();
-        assert!(
-            kill.is_ok_and(|status| status.success()),
-            "a signal is sent"
-        );
+        let script = "sleep 0.1; kill -BUS \"$0\" && echo sent";
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", script])
+            .arg(number)
+            .stdout(Stdio::piped());
+        let mut shell = shell.spawn().expect("there is a shell");
+        let mut said = String::new();
+        // It is awaited only later: a thread that awaits a process looks for signals, and could take
+        // this one.
+        let pipe = shell.stdout.as_mut().expect("it was asked for");
+        pipe.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "sent\n", "what becomes of the signal");
         wait_for_sleep(&this_thread);
+        shell.wait().unwrap();
         server.write_all(b"espresso").unwrap();
         server
     });
