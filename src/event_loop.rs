@@ -150,16 +150,17 @@ impl Core {
             Err(_) => Outcome::Panicked,
         };
         self.tell(|| EventKind::PollEnded { task, outcome });
-        match polled {
-            Ok(Poll::Ready(waiter)) => self.end(number, Ok(waiter)),
-            Err(panic) => self.end(number, Err(panic)),
+        let last = match polled {
+            Ok(Poll::Ready(waiter)) => Ok(waiter),
+            Err(panic) => Err(panic),
             Ok(Poll::Pending) => {
                 if self.ready.is_lost(number) {
                     self.tell(|| EventKind::WakerLost { task });
                 }
-                false
+                return false;
             }
-        }
+        };
+        self.end(number, last)
     }
 
     /// The end of a task: it gives the waker of whoever awaits it, or has panicked. Whether it was
