@@ -539,14 +539,14 @@ fn each_flaw_is_noticed() {
 }
 
 #[test]
-#[ignore = "takes twenty seconds"]
-fn twenty_seconds_of_wakes_from_all_sides_and_none_is_lost() {
+#[ignore = "takes a minute"]
+fn a_minute_of_wakes_from_all_sides_and_none_is_lost() {
     const TASKS: usize = 4;
     let is_over = AtomicBool::new(false);
     let probes = [(); TASKS].map(|()| Probe::new());
     // How many letters each task was sent, and how many it has read.
     let [sent, read] = [(); 2].map(|()| Arc::new([const { AtomicU64::new(0) }; TASKS]));
-    let end = Instant::now() + 20 * SECOND;
+    let end = Instant::now() + 60 * SECOND;
     thread::scope(|scope| {
         for number in 0..TASKS {
             let (probes, sent, read) = (&probes, &sent, &read);
@@ -598,7 +598,7 @@ fn twenty_seconds_of_wakes_from_all_sides_and_none_is_lost() {
     assert!(is_over.load(Relaxed));
     for (probe, sent) in probes.iter().zip(sent.iter()) {
         let sent = sent.load(Relaxed);
-        assert!(sent > 1_000, "{sent} letters in twenty seconds");
+        assert!(sent > 10_000, "{sent} letters in a minute");
         // Each letter was one wake and one poll, and so was the end.
         let counts = format!("polls {}, wakes {}, drops 1", sent + 2, sent + 1);
         assert_eq!(probe.counts(), counts);
