@@ -41,8 +41,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The root future's number. It has the first slot of the table, but lives on the stack of
-/// `block_on`.
+/// The root future's number. It has the first seat, but lives on the stack of `block_on`.
 const ROOT: u32 = 0;
 
 /// How long nothing may happen before the loop says that this is strange.

@@ -34,7 +34,7 @@
 //! 4. The thread runs again. The sleep's timer is due: the wheel hands the waker back, and the loop
 //!    calls it.
 //! 5. The waker puts the task's number on the ready queue. That is all that a waker does.
-//! 6. The loop takes the number off the queue, finds the task in its table and polls it. The sleep
+//! 6. The loop takes the number off the queue, finds the task in its seat and polls it. The sleep
 //!    is `Ready`.
 //!
 //! # The files, in reading order

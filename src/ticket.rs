@@ -238,6 +238,7 @@ impl Queue {
         drop(inbox);
     }
 
+    /// Wakes the owner if it rests: the thread of a loop, or the parent of a gather. That is rare.
     #[cold]
     fn wake_consumer(&self, mut inbox: MutexGuard<'_, Inbox>) {
         let consumer = inbox.consumer.take();

@@ -184,7 +184,6 @@ impl<T> TimerWheel<T> {
     pub fn next_deadline(&self) -> Option<u64> {
         // The first slot of the finest level holds the earliest: all others differ from the hand
         // in a higher digit.
-        // The usual case by far, and worth not looking at eleven levels each turn.
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         Some(self.entries[level * SLOTS + self.occupied[level].trailing_zeros() as usize].deadline)
     }

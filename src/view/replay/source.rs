@@ -49,11 +49,7 @@ pub fn of(events: &[Event], also: &str, read: &dyn Fn(&str) -> Option<String>) -
     for (file, mut lines) in places {
         let Some(source) = read(file) else { continue };
         let source: Vec<&str> = source.lines().collect();
-        lines.extend(
-            source
-                .iter()
-                .position(|line| !also.is_empty() && line.trim_start().starts_with(also)),
-        );
+        lines.extend(source.iter().position(|line| begins_with(line, also)));
         let items: BTreeSet<(usize, usize)> =
             lines.into_iter().map(|line| item(&source, line)).collect();
         for (first, end) in items {
@@ -72,11 +68,15 @@ pub fn of(events: &[Event], also: &str, read: &dyn Fn(&str) -> Option<String>) -
     excerpts
 }
 
+fn begins_with(line: &str, also: &str) -> bool {
+    !also.is_empty() && line.trim_start().starts_with(also)
+}
+
 /// The place of the line that begins with `also`.
 pub fn place_of(also: &str, excerpts: &[Excerpt]) -> Option<String> {
     excerpts.iter().find_map(|excerpt| {
-        let is_it = |line: &String| !also.is_empty() && line.trim_start().starts_with(also);
-        let line = excerpt.first + excerpt.lines.iter().position(is_it)?;
+        let mut lines = excerpt.lines.iter();
+        let line = excerpt.first + lines.position(|line| begins_with(line, also))?;
         Some(format!("{}:{line}", excerpt.file))
     })
 }
